@@ -1,0 +1,432 @@
+"""The adapter port: everything a vendor's package may import, and all it has to say.
+
+An adapter is data and pure functions. It opens no socket, reads no clock, writes no log; what it needs of the
+world is handed to it in a `Request`. The core routes, checks credentials, cuts batches, waits, sends, judges,
+splits and retries: an adapter only says what is true of its vendor.
+"""
+
+import hmac
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Final, Literal, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from gateway.errors import EncodeError
+from gateway.event import Event, Kind, Profile
+from gateway.vocabulary import Lifted, Shape, Vocabulary, load_vocabulary
+
+__all__ = [
+    "Adapter",
+    "Answer",
+    "Auth",
+    "CredentialName",
+    "Decoded",
+    "EncodeError",
+    "Encoded",
+    "Event",
+    "Inbound",
+    "Lifted",
+    "Limit",
+    "Loss",
+    "Outbound",
+    "People",
+    "Quota",
+    "Refusal",
+    "RefusalKind",
+    "Rejected",
+    "Reply",
+    "Request",
+    "Rule",
+    "Settings",
+    "Shape",
+    "Verdict",
+    "Vocabulary",
+    "Window",
+    "chunk",
+    "derive_uuid",
+    "json_bytes",
+    "load_vocabulary",
+    "matches_any",
+    "parse_time",
+    "parse_unix",
+    "reply",
+]
+
+
+# --- numbers ---------------------------------------------------------------------------------------------
+
+
+class Limit(Struct, frozen=True, kw_only=True):
+    """A vendor's number with its unit, where it stands, and the day it was read (ISO date)."""
+
+    value: int
+    unit: str
+    source: str
+    read: str
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """At most `count` in any `seconds`; several windows hold at once."""
+
+    count: int
+    seconds: float
+    unit: Literal["requests", "events"] = "requests"
+    source: str
+    read: str
+    shared: str | None = None
+    """A name under which several endpoints of one account share this window; None: the endpoint's own."""
+
+
+# --- inbound: a client speaks to us ----------------------------------------------------------------------
+
+
+class Reply(Struct, frozen=True):
+    """An HTTP answer to a client. Header names are sent in the given spelling; the core adds Content-Length."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+
+
+def reply(
+    status: int,
+    body: bytes | str = b"",
+    content_type: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """Return a `Reply` from text."""
+    pairs = [(b"Content-Type", content_type.encode())] if content_type else []
+    pairs += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    return Reply(status, tuple(pairs), body.encode() if isinstance(body, str) else body)
+
+
+class Rejected(Exception):
+    """Raised by a decoder to refuse a request; nothing of it is stored."""
+
+    def __init__(self, answer: Reply) -> None:
+        super().__init__(f"rejected with {answer.status}")
+        self.reply = answer
+
+
+class People(Protocol):
+    """Who is already known to a source: identifiers and the vendor id made up for them, nothing else."""
+
+    def find(self, profile: Profile) -> str | None:
+        """Return the vendor id known for any identifier of `profile`."""
+
+    def get(self, vendor_id: str) -> Profile | None:
+        """Return the identifiers known for an id."""
+
+    def mint(self, profile: Profile) -> str:
+        """Return the id that a person with these identifiers has, or would get: the same at every call."""
+
+
+class Request(Struct, kw_only=True):
+    """One HTTP request as a decoder sees it."""
+
+    method: str
+    path: str
+    """Below the source's mount; percent-decoded, slashes collapsed, none at the end."""
+    query: str
+    """Raw, without the question mark."""
+    raw_headers: Sequence[tuple[bytes, bytes]]
+    """Names in lower case."""
+    body: bytes
+    """Decompressed."""
+    id: str
+    """UUID of the request."""
+    received_at: datetime
+    source: str
+    new_id: Callable[[], str]
+    """Gives a fresh event id (UUIDv7)."""
+    people: People
+    params: dict[str, str] = {}
+    """What the path pattern captured."""
+    account: Mapping[str, str] = {}
+    """The configured credentials that matched; empty before authentication and on open endpoints."""
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first header of that lower-case name."""
+        for key, value in self.raw_headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
+
+
+class Decoded(Struct, frozen=True):
+    """What a request means: the events to store, in order, and the answer once they are safe."""
+
+    events: Sequence[Event]
+    reply: Reply
+
+
+class Auth(Struct, frozen=True):
+    """How a client proves who it is.
+
+    `present` takes the credential out of the request, or raises `Rejected` when there is none or its form is
+    wrong. `matches` tells whether it is that of one configured account; it must compare in constant time.
+    """
+
+    present: Callable[[Request], str]
+    matches: Callable[[str, Mapping[str, str]], bool]
+
+
+def matches_any(*names: str) -> Callable[[str, Mapping[str, str]], bool]:
+    """Return a matcher: the presented text is one of the account's credentials of these names."""
+
+    def matches(presented: str, account: Mapping[str, str]) -> bool:
+        given = presented.encode("utf-8", "surrogatepass")
+        hits = [hmac.compare_digest(given, account[name].encode()) for name in names if name in account]
+        return any(hits)
+
+    return matches
+
+
+class RefusalKind(Enum):
+    """Why the core refuses a request before or after the decoder saw it."""
+
+    BAD_CREDENTIAL = "bad_credential"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    TOO_LARGE = "too_large"
+    BAD_ENCODING = "bad_encoding"
+    """A Content-Encoding the vendor does not take, or bytes that do not decompress."""
+    THROTTLED = "throttled"
+    UNAVAILABLE = "unavailable"
+    """The log cannot store now; the client should come back."""
+    INTERNAL = "internal"
+
+
+class Refusal(Struct, frozen=True):
+    """What to say no to."""
+
+    kind: RefusalKind
+    retry_after: int | None = None
+    """Whole seconds, at least 1, for THROTTLED and UNAVAILABLE."""
+    allowed: tuple[str, ...] = ()
+    """Methods the path knows, for METHOD_NOT_ALLOWED."""
+
+
+class Quota(Struct, frozen=True):
+    """What is left of the vendor's longest window, for vendors that say so in headers."""
+
+    limit: int
+    remaining: int
+    reset: int
+    """Whole seconds until the window ends."""
+
+
+class Inbound(Struct, frozen=True, kw_only=True):
+    """One endpoint of the vendor as we emulate it."""
+
+    name: str
+    method: str
+    path: str
+    """``/api/profiles/{id}``: no slash at the end; a client's extra slashes are forgiven."""
+    decode: Callable[[Request], Decoded]
+    """Raises `Rejected`, and nothing else whatever the bytes."""
+    auth: Auth | None
+    max_body: int
+    """Bytes after decompression; more is TOO_LARGE."""
+    windows: tuple[Window, ...] = ()
+    """The vendor's own limits on this endpoint; a source counts against them, a sandbox enforces them."""
+    people: bool = False
+    """Whether `decode` asks `request.people`; such a request waits until all earlier events are known there."""
+
+
+# --- outbound: we speak to the vendor --------------------------------------------------------------------
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What an encoder may know of its target."""
+
+    target: str
+    credentials: Mapping[str, str]
+
+
+class Loss(Struct, frozen=True):
+    """What happened to one leaf of an event that did not go across unchanged."""
+
+    event: int
+    """Index among the events given to the encoder."""
+    path: str
+    """Canonical path: ``commerce.tax``, ``properties.color``, ``name``."""
+    outcome: Literal["dropped", "coerced", "renamed"]
+    reason: str
+    """One sentence that a marketer understands."""
+    to: str | None = None
+    """The vendor's place for it, when it has one."""
+
+
+class Encoded(Struct, frozen=True, kw_only=True):
+    """One request to the vendor, without host and credentials."""
+
+    events: tuple[int, ...]
+    """Which of the given events it carries, in the order of its items."""
+    body: bytes
+    path: str | None = None
+    """Instead of the endpoint's own, query included."""
+    lost: tuple[Loss, ...] = ()
+
+
+class Answer(Struct, frozen=True):
+    """What the vendor answered; header names in lower case, body cut to a bounded size."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Verdict(Enum):
+    """What an answer means for the events of its request."""
+
+    DONE = "done"
+    RETRY = "retry"
+    """The same again later, with growing waits."""
+    THROTTLE = "throttle"
+    """Too fast: wait as told; does not count as a try."""
+    SPLIT = "split"
+    """Too much at once: halves; a single event is dead-lettered."""
+    HOLD = "hold"
+    """The account is wrong (key, permission): stop the whole target and say so."""
+    REJECT = "reject"
+    """The vendor will never take this: dead-letter the events it names, or split down to the guilty one."""
+
+
+class Rule(Struct, frozen=True):
+    """One row of a vendor's error table; the first that fits wins."""
+
+    status: int | range
+    code: str | None
+    """The vendor's error code, or None for any."""
+    verdict: Verdict
+    why: str
+
+
+class Outbound(Struct, frozen=True, kw_only=True):
+    """One endpoint of the vendor as we call it."""
+
+    name: str
+    method: str
+    path: str
+    kinds: frozenset[Kind]
+    needs: tuple[str, ...]
+    """Credentials without which the endpoint cannot be used."""
+    encode: Callable[[Sequence[Event], Settings], list[Encoded]]
+    """Pure and deterministic; raises `EncodeError` only when given a single event."""
+    headers: Callable[[Mapping[str, str]], dict[str, str]]
+    """All request headers, authorisation among them, from the target's credentials."""
+    max_events: int
+    max_body: int
+    """Bytes of one request."""
+    pays_from: int = 1
+    """With fewer events than this waiting, an endpoint listed later is used."""
+    windows: tuple[Window, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    """When none fits: 2xx DONE, 408, 425 and 429 THROTTLE, 401 and 403 HOLD, 413 SPLIT, 5xx RETRY, rest REJECT."""
+    error_code: Callable[[Answer], str | None] | None = None
+    guilty: Callable[[Answer, Encoded], Mapping[int, str]] | None = None
+    """Positions within the request (not of `Encoded.events`' values) that the answer names, with its reason."""
+
+
+# --- the whole -------------------------------------------------------------------------------------------
+
+
+class CredentialName(Struct, frozen=True):
+    """A credential as it is called in the configuration of sources and targets."""
+
+    name: str
+    about: str
+    secret: bool = True
+
+
+class Adapter(Struct, frozen=True, kw_only=True):
+    """One vendor, both ways."""
+
+    slug: str
+    title: str
+    docs: tuple[str, ...]
+    """Public pages the contract was read from."""
+    read: str
+    """The day they were read, ISO date."""
+    base_url: str
+    """Where the vendor's API lives."""
+    revision: str | None
+    """The API revision we send, where the vendor has them."""
+    credentials: tuple[CredentialName, ...]
+    vocabulary: Vocabulary
+    inbound: tuple[Inbound, ...]
+    refuse: Callable[[Refusal, Request], Reply]
+    """The vendor's answer to each refusal, whatever the path."""
+    encodings: frozenset[str] = frozenset()
+    """Content-Encodings that clients may use, besides none: gzip, deflate."""
+    quota_headers: Callable[[Quota], tuple[tuple[bytes, bytes], ...]] | None = None
+    dedupe: frozenset[Literal["profile", "name"]] = frozenset()
+    """What, besides the source, a client's own key is unique within."""
+    mint: Callable[[str], str] | None = None
+    """Makes an id of the vendor's form out of a seed, always the same one."""
+    outbound: tuple[Outbound, ...] = ()
+    """In order of preference."""
+
+
+# --- helpers for adapters --------------------------------------------------------------------------------
+
+_NAMESPACE: Final = uuid.UUID("6f1d3f0a-3f6c-5b7e-9a44-0d1f6a1b5c11")
+
+
+def derive_uuid(*parts: str) -> str:
+    """Return a UUIDv5 that depends on the parts alone: the same over retries, restarts and replays."""
+    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
+
+
+def parse_time(text: str) -> datetime | None:
+    """Return the UTC time of an ISO 8601 text (space or ``T``, any offset spelling, naive means UTC), else None."""
+    try:
+        value = datetime.fromisoformat(text)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_unix(seconds: float) -> datetime | None:
+    """Return the UTC time of Unix seconds, None when out of the years 1 to 9999."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+_number_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return compact JSON; Decimals become numbers with all their digits."""
+    return _number_encoder.encode(value)
+
+
+def chunk(parts: Sequence[bytes], *, max_events: int, max_body: int, frame: int) -> list[range]:
+    """Cut encoded items into ranges, each within the limits.
+
+    Args:
+        parts: the items' JSON, one per event.
+        max_events: items a request may hold.
+        max_body: bytes a request may hold.
+        frame: bytes around the items; one more per item is counted for its comma.
+
+    An item too large by itself is a range of its own: the vendor, or the caller, refuses it.
+    """
+    ranges = []
+    start, size = 0, frame
+    for index, part in enumerate(parts):
+        cost = len(part) + 1
+        if index > start and (index - start >= max_events or size + cost > max_body):
+            ranges.append(range(start, index))
+            start, size = index, frame
+        size += cost
+    if start < len(parts):
+        ranges.append(range(start, len(parts)))
+    return ranges
