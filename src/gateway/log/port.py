@@ -158,8 +158,8 @@ class Log(Protocol):
     async def drop_dead(self, ids: Sequence[int], reason: str) -> int:
         """Drop dead letters for good, counted as dropped by ``dead letter: reason``; return how many there were."""
 
-    async def people_cursor(self) -> int:
-        """Return the place up to which the directory of people has read the log."""
+    async def scan(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        """Return the next events whoever they are for, as (place, body)."""
 
     async def status(self) -> LogStatus:
         """Return counts, as of one moment."""
