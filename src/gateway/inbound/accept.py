@@ -1,0 +1,62 @@
+"""From decoded events to the durable log: decision, duplicate key, encoding."""
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Final, Protocol
+
+from gateway.adapter import People
+from gateway.decision import Decision
+from gateway.event import Event, dump, lane
+from gateway.inbound.routes import Source
+from gateway.log.port import Entry, Log
+
+_DEDUPE_BYTES: Final = 16
+
+
+class Directory(Protocol):
+    """Who is known, beside the log."""
+
+    async def catch_up(self) -> None:
+        """Wait until all earlier events are known."""
+
+    def people(self, source: str) -> People:
+        """Return who is known to a source."""
+
+
+class LogStore:
+    """Stores accepted events in the log, with where they go."""
+
+    def __init__(self, log: Log, decide: Callable[[Event], Decision], directory: Directory) -> None:
+        self._log = log
+        self._decide = decide
+        self._directory = directory
+        self._people: dict[str, People] = {}
+
+    async def append(self, source: Source, events: list[Event]) -> None:
+        """Store events in order; durable when it returns."""
+        scope = source.adapter.dedupe
+        await self._log.append(
+            [Entry(event.id, dump(event), self._decide(event), dedupe_of(event, scope)) for event in events]
+        )
+
+    async def known(self) -> None:
+        """Wait until the directory knows all earlier events."""
+        await self._directory.catch_up()
+
+    def people(self, source: str) -> People:
+        """Return who is known to a source."""
+        known = self._people.get(source)
+        if known is None:
+            known = self._people[source] = self._directory.people(source)
+        return known
+
+
+def dedupe_of(event: Event, scope: frozenset[str]) -> bytes | None:
+    """Return what stands for the client's own key within its scope, or None when the client gave none."""
+    key = event.dedupe_key
+    if not key:
+        return None
+    profile = lane(event) if "profile" in scope else ""
+    name = event.name if "name" in scope else ""
+    text = "\x1f".join((event.source.name, profile, name, key))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DEDUPE_BYTES).digest()

@@ -1,0 +1,44 @@
+"""Counts requests in a vendor's fixed windows, as the vendor does, for its quota headers and for sandboxes."""
+
+import math
+from collections.abc import Sequence
+
+from gateway.adapter import Quota, Window
+
+
+class Counter:
+    """Fixed windows of one endpoint of one source, all at once. Times are seconds of any steady clock."""
+
+    def __init__(self, windows: Sequence[Window]) -> None:
+        self._windows = sorted(windows, key=lambda window: window.seconds)
+        self._starts = [-math.inf] * len(self._windows)
+        self._used = [0] * len(self._windows)
+
+    def take(self, now: float, events: int, *, enforce: bool) -> int | None:
+        """Count one request with so many events.
+
+        Returns:
+            None when it fits, or when nothing is enforced; else the whole seconds until it would.
+        """
+        for index, window in enumerate(self._windows):
+            if now - self._starts[index] >= window.seconds:
+                self._starts[index] = now
+                self._used[index] = 0
+        costs = [events if window.unit == "events" else 1 for window in self._windows]
+        if enforce:
+            waits = [
+                start + window.seconds - now
+                for window, start, used, cost in zip(self._windows, self._starts, self._used, costs, strict=True)
+                if used and used + cost > window.count
+            ]
+            if waits:
+                return max(1, math.ceil(max(waits)))
+        for index, cost in enumerate(costs):
+            self._used[index] += cost
+        return None
+
+    def quota(self, now: float) -> Quota:
+        """Return what is left of the longest window."""
+        window = self._windows[-1]
+        reset = math.ceil(self._starts[-1] + window.seconds - now) if self._used[-1] else math.ceil(window.seconds)
+        return Quota(window.count, max(0, window.count - self._used[-1]), max(0, reset))

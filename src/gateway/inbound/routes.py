@@ -1,0 +1,110 @@
+"""Finds the source and the endpoint that a request is for."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from gateway.adapter import Adapter, Inbound
+from gateway.inbound.quota import Counter
+
+_SLASHES: Final = re.compile(r"/{2,}")
+_PARAMETER: Final = re.compile(r"\\\{(\w+)\\\}")
+
+
+def normal_path(path: str) -> str:
+    """Return a path with slashes collapsed and none at the end: real clients send ``//api/events/``."""
+    if "//" in path:
+        path = _SLASHES.sub("/", path)
+    return path.rstrip("/") or "/"
+
+
+class Found(NamedTuple):
+    """An endpoint, what its path captured, and its counters."""
+
+    endpoint: Inbound
+    params: dict[str, str]
+    counter: Counter | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A configured source, ready to answer."""
+
+    name: str
+    adapter: Adapter
+    accounts: Sequence[Mapping[str, str]]
+    """The configured credentials entries."""
+    path: str = ""
+    """Mount prefix without a slash at the end."""
+    hosts: tuple[str, ...] = ()
+    enforce_limits: bool = False
+    _exact: dict[tuple[str, str], Found] = field(init=False, repr=False)
+    _patterns: list[tuple[str, re.Pattern[str], Found]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        exact: dict[tuple[str, str], Found] = {}
+        patterns = []
+        for endpoint in self.adapter.inbound:
+            found = Found(endpoint, {}, Counter(endpoint.windows) if endpoint.windows else None)
+            if "{" in endpoint.path:
+                pattern = _PARAMETER.sub(r"(?P<\1>[^/]+)", re.escape(endpoint.path))
+                patterns.append((endpoint.method, re.compile(pattern), found))
+            else:
+                exact[endpoint.method, endpoint.path] = found
+        object.__setattr__(self, "_exact", exact)
+        object.__setattr__(self, "_patterns", patterns)
+
+    def endpoint(self, method: str, path: str) -> Found | None:
+        """Return what answers `method` at `path` (normal, below the mount)."""
+        found = self._exact.get((method, path))
+        if found is not None:
+            return found
+        for wanted, pattern, candidate in self._patterns:
+            if wanted == method and (match := pattern.fullmatch(path)):
+                return candidate._replace(params=match.groupdict())
+        return None
+
+    def methods(self, path: str) -> tuple[str, ...]:
+        """Return the methods that `path` knows."""
+        known = {method for method, exact in self._exact if exact == path}
+        known |= {method for method, pattern, _ in self._patterns if pattern.fullmatch(path)}
+        return tuple(sorted(known))
+
+
+class Sources:
+    """All sources, found by Host header first, else by the longest mount prefix."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._by_host: dict[str, list[Source]] = {}
+        self._by_prefix: list[Source] = []
+        for source in sources:
+            for host in source.hosts:
+                self._by_host.setdefault(host.lower(), []).append(source)
+            if not source.hosts:
+                self._by_prefix.append(source)
+        for several in (*self._by_host.values(), self._by_prefix):
+            several.sort(key=lambda source: len(source.path), reverse=True)
+
+    def find(self, path: str, headers: Sequence[tuple[bytes, bytes]]) -> tuple[Source, str] | None:
+        """Return a source and the path below its mount."""
+        if self._by_host and (named := self._by_host.get(_host(headers))):
+            return _under(named, path)
+        return _under(self._by_prefix, path)
+
+
+def _under(sources: Sequence[Source], path: str) -> tuple[Source, str] | None:
+    for source in sources:
+        prefix = source.path
+        if not prefix:
+            return source, path
+        if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/"):
+            return source, path[len(prefix) :] or "/"
+    return None
+
+
+def _host(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    for name, value in headers:
+        if name == b"host":
+            return value.decode("latin-1").rsplit(":", 1)[0].lower()
+    return ""

@@ -1,0 +1,138 @@
+"""Runs the rules: decides at accept, transforms at delivery."""
+
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import translate
+from typing import Any, Final
+
+import msgspec
+
+from gateway.decision import UNROUTED, Decision
+from gateway.errors import EncodeError
+from gateway.event import Event, Kind
+from gateway.routing.paths import Change, Path
+from gateway.routing.rules import Patterns, Rule, Send
+
+_MEMO: Final = 10_000
+"""Decisions remembered by (source, kind, name); names come from clients, so the memory is bounded."""
+
+
+class Router:
+    """The rules of one configuration, compiled.
+
+    For each target the first rule that fits and names it holds; a rule with `drop` ends the search.
+
+    Raises:
+        ValueError: on construction, when a path or a literal of a rule is wrong (check with `problems_of` first).
+    """
+
+    def __init__(self, rules: Sequence[Rule], targets: Iterable[str]) -> None:
+        self.targets = tuple(targets)
+        self._rules = [_Compiled(rule) for rule in rules]
+        self._changes = {(rule.name, send.target): _changes(send) for rule in rules for send in rule.sends()}
+        self._memo: dict[tuple[str, Kind, str], Decision] = {}
+        self._same: dict[Decision, Decision] = {}
+
+    def decide(self, event: Event) -> Decision:
+        """Return where an event goes; equal decisions are the same object."""
+        key = (event.source.name, event.kind, event.name)
+        known = self._memo.get(key)
+        if known is None:
+            if len(self._memo) >= _MEMO:
+                self._memo.clear()
+            decision = self._decide(*key)
+            known = self._memo[key] = self._same.setdefault(decision, decision)
+        return known
+
+    def _decide(self, source: str, kind: Kind, name: str) -> Decision:
+        deliver: dict[str, str] = {}
+        dropped_by = UNROUTED
+        for rule in self._rules:
+            if not rule.fits(source, kind, name):
+                continue
+            if rule.drops:
+                dropped_by = rule.name
+                break
+            for target in rule.targets:
+                deliver.setdefault(target, rule.name)
+        drop = tuple((target, dropped_by) for target in self.targets if target not in deliver)
+        return Decision(tuple(deliver.items()), drop)
+
+    def transform(self, event: Event, rule: str, target: str) -> Event:
+        """Return the event as the rule changes it for the target.
+
+        Raises:
+            EncodeError: the rule is gone, so that nobody knows what it would have taken out.
+        """
+        changes = self._changes.get((rule, target))
+        if changes is None:
+            raise EncodeError(f"the rule {rule!r} no longer sends to {target!r}; route it anew or drop it")
+        for change in changes:
+            event = change(event)
+        return event
+
+
+class _Compiled:
+    def __init__(self, rule: Rule) -> None:
+        match = rule.match
+        self.name = rule.name
+        self.drops = rule.drop is not None
+        self.targets = tuple(send.target for send in rule.sends())
+        self._source = _pattern(match.source)
+        self._name = _pattern(match.name)
+        self._kinds = None if match.kind is None else {match.kind} if isinstance(match.kind, str) else set(match.kind)
+
+    def fits(self, source: str, kind: Kind, name: str) -> bool:
+        return (
+            (self._source is None or self._source.match(source) is not None)
+            and (self._kinds is None or kind in self._kinds)
+            and (self._name is None or self._name.match(name) is not None)
+        )
+
+
+def _pattern(patterns: Patterns | None) -> re.Pattern[str] | None:
+    if patterns is None:
+        return None
+    several = [patterns] if isinstance(patterns, str) else patterns
+    return re.compile("|".join(translate(pattern) for pattern in several)) if several else re.compile(r"(?!)")
+
+
+def _changes(send: Send) -> list[Change]:
+    changes: list[Change] = [_rename(Path(old), Path(new)) for old, new in send.rename.items()]
+    changes += [Path(path).drop for path in send.drop]
+    changes += [_set(Path(path), value) for path, value in send.set.items()]
+    if send.name is not None:
+        changes.append(_set(Path("name"), send.name))
+    return changes
+
+
+def _rename(old: Path, new: Path) -> Change:
+    def rename(event: Event) -> Event:
+        value = old.get(event)
+        if value is None:
+            return event
+        try:
+            return new.set(old.drop(event), msgspec.convert(value, new.type, strict=False))
+        except msgspec.ValidationError as error:
+            raise EncodeError(f"{old.text} cannot become {new.text}: {error}") from None
+
+    return rename
+
+
+def _set(path: Path, literal: Any) -> Change:
+    value = checked_literal(path, literal)
+    return lambda event: path.set(event, value)
+
+
+def checked_literal(path: Path, literal: Any) -> Any:
+    """Return a literal as the type of its place.
+
+    Raises:
+        ValueError: it cannot be one.
+    """
+    if isinstance(literal, float):
+        literal = literal if path.type is Any else repr(literal)
+    try:
+        return msgspec.convert(literal, path.type, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{path.text!r} cannot be {literal!r}: {str(error)[0].lower()}{str(error)[1:]}") from None
