@@ -58,5 +58,5 @@ def dedupe_of(event: Event, scope: frozenset[str]) -> bytes | None:
         return None
     profile = lane(event) if "profile" in scope else ""
     name = event.name if "name" in scope else ""
-    text = "\x1f".join((event.source.name, profile, name, key))
+    text = f"{event.source.name}\x1f{profile}\x1f{name}\x1f{key}"
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DEDUPE_BYTES).digest()

@@ -107,16 +107,18 @@ class Edge:
             _authenticate(source, endpoint, request)
         if endpoint.people:
             await self._store.known()
-        decoded = endpoint.decode(request)
+        try:
+            decoded = endpoint.decode(request)
+        except Rejected as rejected:
+            return _with(rejected.reply, self._count(source, found, 0)), 0
         headers = self._count(source, found, len(decoded.events))
         if decoded.events:
             try:
                 await self._store.append(source, list(decoded.events))
             except LogUnavailable as error:
-                self._logger.error("unavailable", source=source.name, request_id=request.id, reason=str(error))
+                self._logger.warning("unavailable", source=source.name, request_id=request.id, reason=str(error))
                 raise _Refused(Refusal(RefusalKind.UNAVAILABLE, RETRY_AFTER_S)) from None
-        reply = decoded.reply
-        return (Reply(reply.status, reply.headers + headers, reply.body) if headers else reply), len(decoded.events)
+        return _with(decoded.reply, headers), len(decoded.events)
 
     def _count(self, source: Source, found: Found, events: int) -> tuple[tuple[bytes, bytes], ...]:
         counter = found.counter
@@ -145,6 +147,10 @@ class Edge:
             ms=round(seconds * 1000, 3),
             request_id=request.id,
         )
+
+
+def _with(reply: Reply, headers: tuple[tuple[bytes, bytes], ...]) -> Reply:
+    return Reply(reply.status, reply.headers + headers, reply.body) if headers else reply
 
 
 class _Refused(Exception):

@@ -1,0 +1,93 @@
+"""``gateway check``: is this configuration right, and where would events go?"""
+
+from pathlib import Path
+
+import click
+
+from gateway import registry
+from gateway.cli.options import config_option, json_option
+from gateway.cli.output import as_json, table
+from gateway.config import Config, load, source_path
+from gateway.routing import Rule
+
+
+@click.command()
+@config_option
+@json_option
+def check(config_path: Path, json_output: bool) -> None:
+    """Check a configuration whole, and show its sources, targets and routes.
+
+    Every problem is reported at once, with file, line and column. Ends with code 2 when there is one.
+
+    \b
+    Examples:
+      gateway check
+      gateway check -c /etc/gateway/gateway.yaml
+      gateway check --json
+    """
+    config = load(config_path)
+    if json_output:
+        as_json(_facts(config))
+        return
+    click.echo(f"{config_path}: right\n")
+    _show(config)
+
+
+def _facts(config: Config) -> dict[str, object]:
+    return {
+        "ok": True,
+        "listen": config.listen,
+        "admin": {"host": config.admin.host, "port": config.admin.port},
+        "log": config.log,
+        "sources": {
+            name: {"vendor": s.vendor, "path": source_path(name, s) or "/", "hosts": s.hosts}
+            for name, s in config.sources.items()
+        },
+        "targets": {
+            name: {"vendor": t.vendor, "base_url": t.base_url or registry.adapter(t.vendor).base_url}
+            for name, t in config.targets.items()
+        },
+        "routes": [
+            {"rule": rule.name, "match": rule.match, "to": [send.target for send in rule.sends()], "drop": rule.drop}
+            for rule in config.rules()
+        ],
+    }
+
+
+def _show(config: Config) -> None:
+    rows = [[n, s.vendor, source_path(n, s) or "/", ", ".join(s.hosts)] for n, s in config.sources.items()]
+    table(["source", "vendor", "path", "hosts"], rows)
+    click.echo()
+    targets = [
+        [
+            name,
+            target.vendor,
+            target.base_url or registry.adapter(target.vendor).base_url,
+            _calls(target.vendor, target.credentials),
+        ]
+        for name, target in config.targets.items()
+    ]
+    table(["target", "vendor", "base url", "calls"], targets)
+    click.echo()
+    table(["rule", "events", "goes to"], [[rule.name, _events(rule), _goal(rule)] for rule in config.rules()])
+    reached = {send.target for rule in config.rules() for send in rule.sends()}
+    for name in config.targets.keys() - reached:
+        click.echo(f"\nnote: no rule sends to the target {name!r}")
+
+
+def _calls(vendor: str, credentials: dict[str, str]) -> str:
+    usable = [out.name for out in registry.adapter(vendor).outbound if set(out.needs) <= credentials.keys()]
+    return ", ".join(usable)
+
+
+def _events(rule: Rule) -> str:
+    match = rule.match
+    parts = [("source", match.source), ("kind", match.kind), ("name", match.name)]
+    said = [f"{key} {value if isinstance(value, str) else ' or '.join(value)}" for key, value in parts if value]
+    return ", ".join(said) or "all"
+
+
+def _goal(rule: Rule) -> str:
+    if rule.drop is not None:
+        return f"nowhere: {rule.drop}"
+    return ", ".join(f"{send.target} as {send.name!r}" if send.name else send.target for send in rule.sends())

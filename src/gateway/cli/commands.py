@@ -1,0 +1,16 @@
+"""All commands, in the order in which help lists them."""
+
+from typing import Final
+
+import click
+
+from gateway.cli.adapters import adapters
+from gateway.cli.check import check
+from gateway.cli.dead import dead
+from gateway.cli.demo import demo
+from gateway.cli.sandbox import sandbox
+from gateway.cli.serve import serve
+from gateway.cli.status import status
+from gateway.cli.translate import translate
+
+ALL: Final[tuple[click.Command, ...]] = (demo, serve, check, translate, status, dead, adapters, sandbox)

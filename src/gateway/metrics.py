@@ -1,0 +1,127 @@
+"""Prometheus metrics, made out of plain counts when they are scraped."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from gateway.inbound.stats import BUCKETS_S, Histogram, Stats
+from gateway.log.port import LogStatus
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+PATHS: Final = 2_000
+"""Series of lost paths kept; further ones are counted under ``(other)``, since clients choose property names."""
+
+
+class DeliveryStats:
+    """Attempts, answer times and losses by target."""
+
+    def __init__(self) -> None:
+        self.attempts: Counter[tuple[str, str, str]] = Counter()
+        self.events: Counter[tuple[str, str, str]] = Counter()
+        self.seconds: dict[tuple[str, str], Histogram] = {}
+        self.losses: Counter[tuple[str, str, str, str]] = Counter()
+
+    def attempt(self, target: str, endpoint: str, verdict: str, events: int, seconds: float) -> None:
+        """Count one request to a target."""
+        self.attempts[target, endpoint, verdict] += 1
+        self.events[target, endpoint, verdict] += events
+        histogram = self.seconds.get((target, endpoint))
+        if histogram is None:
+            histogram = self.seconds[target, endpoint] = Histogram()
+        histogram.add(seconds)
+
+    def loss(self, source: str, target: str, path: str, outcome: str) -> None:
+        """Count one leaf that did not go across unchanged."""
+        key = (source, target, path, outcome)
+        if key not in self.losses and len(self.losses) >= PATHS:
+            key = (source, target, "(other)", outcome)
+        self.losses[key] += 1
+
+
+def render(inbound: Stats, delivery: DeliveryStats, status: LogStatus, states: dict[str, str]) -> bytes:
+    """Return all metrics in the text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Once([*_inbound(inbound), *_delivery(delivery, states), *_log(status)]))
+    return generate_latest(registry)
+
+
+class _Once:
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _counter(name: str, about: str, labels: list[str], values: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+    family = CounterMetricFamily(name, about, labels=labels)
+    for key, value in values:
+        family.add_metric(list(key), value)
+    return family
+
+
+def _gauge(name: str, about: str, labels: list[str], values: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=labels)
+    for key, value in values:
+        family.add_metric(list(key), value)
+    return family
+
+
+def _histogram(name: str, about: str, labels: list[str], held: dict[tuple[str, str], Histogram]) -> Metric:
+    family = HistogramMetricFamily(name, about, labels=labels)
+    for key, histogram in held.items():
+        sums = list(accumulate(histogram.buckets))
+        buckets = [*zip(map(str, BUCKETS_S), sums, strict=False), ("+Inf", sums[-1])]
+        family.add_metric(list(key), buckets=buckets, sum_value=histogram.total)
+    return family
+
+
+def _inbound(stats: Stats) -> Iterator[Metric]:
+    place = ["source", "endpoint"]
+    requests = (((source, endpoint, str(status)), n) for (source, endpoint, status), n in stats.requests.items())
+    yield _counter("gateway_requests", "Requests answered.", [*place, "status"], requests)
+    yield _counter("gateway_events_accepted", "Events answered with success.", place, stats.events.items())
+    yield _histogram("gateway_request_seconds", "Time to answer.", place, stats.seconds)
+
+
+def _delivery(stats: DeliveryStats, states: dict[str, str]) -> Iterator[Metric]:
+    labels = ["target", "endpoint", "verdict"]
+    yield _counter("gateway_attempts", "Requests sent to targets.", labels, stats.attempts.items())
+    yield _counter("gateway_attempted_events", "Events in those requests.", labels, stats.events.items())
+    yield _histogram("gateway_attempt_seconds", "Time for a target to answer.", ["target", "endpoint"], stats.seconds)
+    lost = ["source", "target", "path", "outcome"]
+    yield _counter("gateway_losses", "Leaves that did not go across unchanged.", lost, stats.losses.items())
+    yield _gauge(
+        "gateway_target_state",
+        "1 for the state a target is in.",
+        ["target", "state"],
+        (((k, v), 1) for k, v in states.items()),
+    )
+
+
+def _log(status: LogStatus) -> Iterator[Metric]:
+    by_target = {target.target: target for target in status.targets}
+    for field, about in (
+        ("accepted", "Events accepted since the target is known."),
+        ("delivered", "Events delivered."),
+        ("duplicate", "Events recognised by the client's own key."),
+    ):
+        values = (((name,), getattr(target, field)) for name, target in by_target.items())
+        yield _counter(f"gateway_{field}", about, ["target"], values)
+    drops = (((name, rule), n) for name, target in by_target.items() for rule, n in target.dropped_by.items())
+    yield _counter("gateway_dropped", "Events that a named rule dropped.", ["target", "rule"], drops)
+    for field, about in (
+        ("queued", "Events waiting."),
+        ("parked", "Waiting events that were tried, or stand behind one that was."),
+        ("dead", "Dead letters."),
+        ("missing", "accepted - delivered - queued - dropped - duplicate - dead: must be 0."),
+    ):
+        values = (((name,), getattr(target, field)) for name, target in by_target.items())
+        yield _gauge(f"gateway_{field}", about, ["target"], values)
+    yield _gauge("gateway_log_events", "Events in the log.", [], [((), status.events)])
+    yield _gauge("gateway_log_bytes", "Bytes of events in the log.", [], [((), status.bytes)])

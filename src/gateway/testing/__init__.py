@@ -1,0 +1,1 @@
+"""Stand-ins for vendors, for demos, for tests, and for authors of adapters."""

@@ -1,0 +1,254 @@
+"""One request of a vendor, offline: decoded, encoded for another, and what became of each leaf.
+
+The core of ``gateway translate``. Nothing is sent, nothing is stored, no secret is needed.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from gateway.adapter import (
+    Adapter,
+    Encoded,
+    EncodeError,
+    Loss,
+    Outbound,
+    Refusal,
+    RefusalKind,
+    Rejected,
+    Reply,
+    Request,
+    Settings,
+)
+from gateway.errors import UsageError
+from gateway.event import Event, Profile, leaves
+from gateway.ids import uuid7
+from gateway.inbound.routes import Source, normal_path
+
+MASK: Final = "***"
+
+_OWN: Final = frozenset({"id", "received_at"})
+"""Fields the gateway itself gave the event: no leaves of the input."""
+
+
+class LedgerRow(Struct, frozen=True):
+    """What happened to one leaf of one event."""
+
+    event: str
+    path: str
+    outcome: str
+    """carried, renamed, coerced or dropped."""
+    to: str | None
+    reason: str | None
+
+
+class OutboundRequest(Struct, frozen=True):
+    """A request that would go out."""
+
+    target_vendor: str
+    endpoint: str
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+    event_ids: list[str]
+
+
+class Translation(Struct, frozen=True):
+    """The whole of it; the form of ``gateway translate --json``."""
+
+    events: list[Event]
+    requests: list[OutboundRequest]
+    ledger: list[LedgerRow]
+    reply: dict[str, Any]
+
+
+class _Nobody:
+    """A directory in which nobody is known."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._mint = adapter.mint or (lambda seed: seed)
+
+    def find(self, profile: Profile) -> str | None:  # noqa: ARG002  the port's form
+        return None
+
+    def get(self, vendor_id: str) -> Profile | None:  # noqa: ARG002  the port's form
+        return None
+
+    def mint(self, profile: Profile) -> str:
+        return self._mint(profile.user_id or profile.email or profile.phone or profile.anonymous_id or "")
+
+
+def translate(given: Mapping[str, Any], origin: Adapter, goal: Adapter) -> Translation:
+    """Translate one request.
+
+    Args:
+        given: ``{"method", "path", "headers", "body"}``; the body a JSON value, a text, or None.
+        origin: the vendor whose dialect it is in.
+        goal: the vendor it is for.
+
+    Raises:
+        UsageError: `given` has another form.
+    """
+    request = request_of(given)
+    source = Source(origin.slug, origin, [])
+    request.people = _Nobody(origin)
+    request.source = origin.slug
+    events, reply = _decode(source, request)
+    requests, ledger = encode(events, goal)
+    return Translation(list(events), requests, ledger, _reply(reply))
+
+
+def request_of(given: Mapping[str, Any]) -> Request:
+    """Return the request that a JSON object describes.
+
+    Raises:
+        UsageError: it describes none.
+    """
+    given = given.get("request", given)
+    if not isinstance(given, Mapping) or not isinstance(given.get("path"), str):
+        raise UsageError('expected {"method", "path", "headers", "body"}, or a file with that as its "request"')
+    headers = given.get("headers") or {}
+    if not isinstance(headers, Mapping):
+        raise UsageError('"headers" must be an object')
+    path, _, query = given["path"].partition("?")
+    body = given.get("body")
+    raw = b"" if body is None else body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+    return Request(
+        method=str(given.get("method", "POST")).upper(),
+        path=normal_path(path),
+        query=query,
+        raw_headers=[(str(k).lower().encode("latin-1"), str(v).encode()) for k, v in headers.items()],
+        body=raw,
+        id=uuid7(),
+        received_at=datetime.now(UTC),
+        source="",
+        new_id=uuid7,
+        people=None,  # type: ignore[arg-type]  # given by the caller, who knows the vendor
+    )
+
+
+def _decode(source: Source, request: Request) -> tuple[Sequence[Event], Reply]:
+    found = source.endpoint(request.method, request.path)
+    if found is None:
+        kind = RefusalKind.METHOD_NOT_ALLOWED if source.methods(request.path) else RefusalKind.NOT_FOUND
+        return (), source.adapter.refuse(Refusal(kind, allowed=source.methods(request.path)), request)
+    request.params = found.params
+    try:
+        if found.endpoint.auth is not None:
+            presented = found.endpoint.auth.present(request)
+            request.account = {credential.name: presented for credential in source.adapter.credentials}
+        if len(request.body) > found.endpoint.max_body:
+            return (), source.adapter.refuse(Refusal(RefusalKind.TOO_LARGE), request)
+        decoded = found.endpoint.decode(request)
+    except Rejected as rejected:
+        return (), rejected.reply
+    return decoded.events, decoded.reply
+
+
+def encode(events: Sequence[Event], goal: Adapter) -> tuple[list[OutboundRequest], list[LedgerRow]]:
+    """Return the requests that would carry the events to a vendor, and the ledger."""
+    settings = Settings(target=goal.slug, credentials={credential.name: MASK for credential in goal.credentials})
+    requests: list[OutboundRequest] = []
+    losses: dict[str, list[Loss]] = {event.id: [] for event in events}
+    for endpoint, group in _groups(events, goal):
+        if endpoint is None:
+            losses[group[0].id].append(Loss(0, "", "dropped", f"{goal.title} has no call for {group[0].kind} events"))
+            continue
+        try:
+            several = endpoint.encode(group, settings)
+        except EncodeError as error:
+            losses[group[0].id].append(Loss(0, "", "dropped", str(error)))
+            continue
+        for encoded in several:
+            requests.append(_request(goal, endpoint, encoded, group, settings))
+            for loss in encoded.lost:
+                losses[group[loss.event].id].append(loss)
+    return requests, [row for event in events for row in ledger(event, losses[event.id])]
+
+
+def _groups(events: Sequence[Event], goal: Adapter) -> list[tuple[Outbound | None, list[Event]]]:
+    """Cut events into runs for one endpoint; events that need `EncodeError` attribution go one by one."""
+    groups: list[tuple[Outbound | None, list[Event]]] = []
+    for event in events:
+        endpoint = _endpoint(event, len(events), goal)
+        fits = endpoint is not None and groups and groups[-1][0] is endpoint
+        if fits and endpoint and _encodes(event, endpoint, goal) and _encodes(groups[-1][1][0], endpoint, goal):
+            groups[-1][1].append(event)
+        else:
+            groups.append((endpoint, [event]))
+    return groups
+
+
+def _endpoint(event: Event, waiting: int, goal: Adapter) -> Outbound | None:
+    fitting = [out for out in goal.outbound if event.kind in out.kinds]
+    return next((out for out in fitting if out.pays_from <= waiting), fitting[-1] if fitting else None)
+
+
+def _encodes(event: Event, endpoint: Outbound, goal: Adapter) -> bool:
+    credentials = {credential.name: MASK for credential in goal.credentials}
+    try:
+        endpoint.encode([event], Settings(target=goal.slug, credentials=credentials))
+    except EncodeError:
+        return False
+    return True
+
+
+def _request(
+    goal: Adapter, endpoint: Outbound, encoded: Encoded, group: Sequence[Event], settings: Settings
+) -> OutboundRequest:
+    return OutboundRequest(
+        goal.slug,
+        endpoint.name,
+        endpoint.method,
+        encoded.path or endpoint.path,
+        _masked(endpoint.headers(settings.credentials)),
+        _json_or_text(encoded.body),
+        [group[index].id for index in encoded.events],
+    )
+
+
+def _masked(headers: Mapping[str, str]) -> dict[str, str]:
+    """Blot out whatever a credential went into: its scheme may stay."""
+    return {
+        name: f"{value.split(' ', 1)[0]} {MASK}" if name.lower() == "authorization" and " " in value else value
+        for name, value in headers.items()
+    }
+
+
+def _json_or_text(body: bytes) -> Any:
+    if not body:
+        return None
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.MsgspecError:
+        return body.decode("utf-8", "replace")
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers}
+    return {"status": reply.status, "headers": headers, "body": _json_or_text(reply.body)}
+
+
+def ledger(event: Event, losses: Sequence[Loss]) -> list[LedgerRow]:
+    """Return one row for each leaf of an event; a loss at a path holds for all leaves below it."""
+    builtins = msgspec.to_builtins(event)
+    tree = {key: value for key, value in builtins.items() if key not in _OWN and key != "source"}
+    for kept in tree.get("residue", {}).values():
+        kept.pop("raw", None)
+    rows = []
+    for path, _ in leaves(tree):
+        loss = next((loss for loss in losses if _covers(loss.path, path)), None)
+        rows.append(
+            LedgerRow(event.id, path, "carried", None, None)
+            if loss is None
+            else LedgerRow(event.id, path, loss.outcome, loss.to, loss.reason)
+        )
+    return rows
+
+
+def _covers(lost: str, path: str) -> bool:
+    return not lost or path == lost or (path.startswith(lost) and path[len(lost)] in ".[")
