@@ -1,12 +1,12 @@
 """``gateway sandbox``: one stand-in vendor."""
 
-import asyncio
 from pathlib import Path
 
 import click
 
 from gateway import registry
 from gateway.adapter import Adapter
+from gateway.app import run
 from gateway.cli.options import ready_option
 from gateway.errors import UsageError
 from gateway.serving import Server, bind, stop_event, url_of, write_ready
@@ -50,7 +50,7 @@ def sandbox(
     listener = bind(host, port)
     url = url_of(listener)
 
-    async def run() -> None:
+    async def main() -> None:
         server = Server(app, listener)
         stop = stop_event()
         await server.start()
@@ -59,7 +59,7 @@ def sandbox(
         await stop.wait()
         await server.stop()
 
-    asyncio.run(run())
+    run(main())
 
 
 def _account(adapter: Adapter, given: tuple[str, ...]) -> dict[str, str]:

@@ -44,6 +44,7 @@ class Path:
             if not (isinstance(holder, type) and issubclass(holder, Struct)):
                 if holder is not Any:
                     raise ValueError(f"{'.'.join(self._steps[:depth])!r} has no parts")
+                self.type = get_args(self.type)[1]
                 return
             fields = {field.name: field.type for field in msgspec.structs.fields(holder)}
             known = [name for name in fields if depth or name in _CHANGEABLE]
@@ -51,8 +52,6 @@ class Path:
                 raise ValueError(f"{self.text!r}: an event has no {step!r} here; {unknown(step, known)}")
             self.type = fields[step]
             holder = _inner(self.type)
-        if holder is Any and get_origin(self.type) is None:
-            self.type = Any
 
     def get(self, event: Event) -> Any:
         """Return the value, or None."""

@@ -112,7 +112,7 @@ def _rename(old: Path, new: Path) -> Change:
         if value is None:
             return event
         try:
-            return new.set(old.drop(event), msgspec.convert(value, new.type, strict=False))
+            return new.set(old.drop(event), _fitted(new, value))
         except msgspec.ValidationError as error:
             raise EncodeError(f"{old.text} cannot become {new.text}: {error}") from None
 
@@ -130,9 +130,17 @@ def checked_literal(path: Path, literal: Any) -> Any:
     Raises:
         ValueError: it cannot be one.
     """
-    if isinstance(literal, float):
-        literal = literal if path.type is Any else repr(literal)
     try:
-        return msgspec.convert(literal, path.type, strict=False)
+        return _fitted(path, literal)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{path.text!r} cannot be {literal!r}: {str(error)[0].lower()}{str(error)[1:]}") from None
+        detail = str(error)
+        raise ValueError(f"{path.text!r} cannot be {literal!r}: {detail[0].lower()}{detail[1:]}") from None
+
+
+def _fitted(path: Path, value: Any) -> Any:
+    """Return a value as the type of its place; a number may become text, and a text a number."""
+    if path.type is Any:
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = repr(value)
+    return msgspec.convert(value, path.type, strict=False)

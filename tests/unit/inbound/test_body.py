@@ -1,0 +1,76 @@
+"""Bodies are bounded on the wire and again once decompressed."""
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from gateway.inbound.body import BadEncoding, Disconnected, TooLarge, decompress, read
+
+GZIP = frozenset({"gzip", "deflate"})
+
+
+def receiving(*parts: bytes, gone: bool = False) -> Any:
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": part, "more_body": gone or index < len(parts) - 1}
+        for index, part in enumerate(parts)
+    ]
+    if gone:
+        messages.append({"type": "http.disconnect"})
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    return receive
+
+
+@pytest.mark.parametrize("parts", [[b"12345"], [b"12", b"", b"345"]])
+def test_a_body_up_to_the_limit_is_read(parts: Sequence[bytes]) -> None:
+    assert asyncio.run(read(receiving(*parts), 5)) == b"12345"
+
+
+@pytest.mark.parametrize("parts", [[b"123456"], [b"12", b"3456"], [b"123456", b"7", b"8"]])
+def test_a_longer_body_is_refused(parts: Sequence[bytes]) -> None:
+    with pytest.raises(TooLarge):
+        asyncio.run(read(receiving(*parts), 5))
+
+
+def test_a_client_that_goes_away_is_noticed() -> None:
+    with pytest.raises(Disconnected):
+        asyncio.run(read(receiving(b"12", gone=True), 5))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("gzip", gzip.compress(b"hello")),
+        (" GZIP ", gzip.compress(b"hello")),
+        ("deflate", zlib.compress(b"hello")),
+        ("identity", b"hello"),
+        ("", b"hello"),
+    ],
+)
+def test_decompress(encoding: str, packed: bytes) -> None:
+    assert decompress(packed, encoding, GZIP, 100) == b"hello"
+
+
+def test_a_bomb_is_stopped_at_the_limit() -> None:
+    with pytest.raises(TooLarge):
+        decompress(gzip.compress(bytes(50_000_000)), "gzip", GZIP, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [("gzip", b"nonsense"), ("gzip", gzip.compress(b"hello")[:-3]), ("br", b"x"), ("gzip, gzip", b"x")],
+)
+def test_broken_or_unknown_encodings_are_refused(encoding: str, packed: bytes) -> None:
+    with pytest.raises(BadEncoding):
+        decompress(packed, encoding, GZIP, 100)
+
+
+def test_an_encoding_the_vendor_does_not_take_is_refused() -> None:
+    with pytest.raises(BadEncoding):
+        decompress(gzip.compress(b"hello"), "gzip", frozenset(), 100)
