@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from gateway.adapter import Inbound, People, Refusal, RefusalKind, Rejected, Reply, Request
+from gateway.adapter import Inbound, People, Refusal, RefusalKind, Rejected, Reply, Request, reply
 from gateway.errors import LogUnavailable
 from gateway.event import Event
 from gateway.ids import uuid7
@@ -23,6 +23,9 @@ App = Callable[[Scope, bodies.Receive, Send], Awaitable[None]]
 
 RETRY_AFTER_S: Final = 2
 """What a client is told when the log cannot store: long enough to matter, short enough to be tried."""
+
+NOWHERE: Final = reply(404, b'{"error":"no source answers here"}', "application/json")
+"""The one answer that is nobody's dialect: the path belongs to no source."""
 
 
 class Store(Protocol):
@@ -57,7 +60,8 @@ class Edge:
         headers = scope["headers"]
         found = self._sources.find(normal_path(scope["path"]), headers)
         if found is None:
-            await self._fallback(scope, receive, send)
+            self._stats.request("", "", NOWHERE.status, 0, 0.0)
+            await _send(send, NOWHERE, uuid7())
             return
         source, path = found
         started = self._clock()
@@ -74,18 +78,18 @@ class Edge:
             people=self._store.people(source.name),
         )
         try:
-            endpoint, reply, events = await self._answer(source, request, receive)
+            endpoint, answer, events = await self._answer(source, request, receive)
         except bodies.Disconnected:
             return
-        await _send(send, reply, request.id)
-        self._record(source, endpoint, request, reply, events, self._clock() - started)
+        await _send(send, answer, request.id)
+        self._record(source, endpoint, request, answer, events, self._clock() - started)
 
     async def _answer(self, source: Source, request: Request, receive: bodies.Receive) -> tuple[str, Reply, int]:
         found = source.endpoint(request.method, request.path)
         if found is None:
             return "", _unknown(source, request), 0
         try:
-            reply, events = await self._accept(source, found, request, receive)
+            answer, events = await self._accept(source, found, request, receive)
         except Rejected as rejected:
             return found.endpoint.name, rejected.reply, 0
         except _Refused as refused:
@@ -95,7 +99,7 @@ class Edge:
         except Exception:  # a fault of ours: the client gets the vendor's own words, we get the traceback
             self._logger.exception("fault", source=source.name, endpoint=found.endpoint.name, request_id=request.id)
             return found.endpoint.name, source.adapter.refuse(Refusal(RefusalKind.INTERNAL), request), 0
-        return found.endpoint.name, reply, events
+        return found.endpoint.name, answer, events
 
     async def _accept(
         self, source: Source, found: Found, request: Request, receive: bodies.Receive
@@ -132,16 +136,16 @@ class Edge:
         return say(counter.quota(now)) if say else ()
 
     def _record(
-        self, source: Source, endpoint: str, request: Request, reply: Reply, events: int, seconds: float
+        self, source: Source, endpoint: str, request: Request, answer: Reply, events: int, seconds: float
     ) -> None:
-        self._stats.request(source.name, endpoint, reply.status, events, seconds)
+        self._stats.request(source.name, endpoint, answer.status, events, seconds)
         self._logger.info(
             "request",
             source=source.name,
             endpoint=endpoint or None,
             method=request.method,
             path=request.path if endpoint else None,
-            status=reply.status,
+            status=answer.status,
             events=events,
             bytes=len(request.body),
             ms=round(seconds * 1000, 3),
@@ -149,8 +153,8 @@ class Edge:
         )
 
 
-def _with(reply: Reply, headers: tuple[tuple[bytes, bytes], ...]) -> Reply:
-    return Reply(reply.status, reply.headers + headers, reply.body) if headers else reply
+def _with(answer: Reply, headers: tuple[tuple[bytes, bytes], ...]) -> Reply:
+    return Reply(answer.status, answer.headers + headers, answer.body) if headers else answer
 
 
 class _Refused(Exception):
@@ -189,10 +193,10 @@ def _unknown(source: Source, request: Request) -> Reply:
     return source.adapter.refuse(Refusal(kind, allowed=methods), request)
 
 
-async def _send(send: Send, reply: Reply, request_id: str) -> None:
-    body = reply.body
-    headers = [*reply.headers, (b"Content-Length", str(len(body)).encode())]
-    if not any(name.lower() == b"x-request-id" for name, _ in reply.headers):
+async def _send(send: Send, answer: Reply, request_id: str) -> None:
+    body = answer.body
+    headers = [*answer.headers, (b"Content-Length", str(len(body)).encode())]
+    if not any(name.lower() == b"x-request-id" for name, _ in answer.headers):
         headers.append((b"X-Request-Id", request_id.encode()))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
