@@ -1,0 +1,131 @@
+"""The endpoints of one target: which one carries an event, and how a batch becomes requests."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from gateway.adapter import Encoded, Event, Outbound, Settings
+from gateway.delivery.calls import Call
+from gateway.delivery.judge import Judge
+from gateway.delivery.lanes import Item
+from gateway.delivery.limiter import Gate
+from gateway.errors import EncodeError
+from gateway.event import KINDS, Kind
+
+_MASK: Final = b"***"
+LEFT_OUT: Final = "the adapter put the event into no request"
+
+
+class Endpoint(NamedTuple):
+    """One outbound endpoint, ready to be called for one target."""
+
+    outbound: Outbound
+    kinds: tuple[Kind, ...]
+    settings: Settings
+    gate: Gate
+    judge: Judge
+    call: Call
+    secrets: tuple[bytes, ...]
+
+    def masked(self, text: bytes) -> bytes:
+        """Return the text without the target's secrets."""
+        for secret in self.secrets:
+            text = text.replace(secret, _MASK)
+        return text
+
+
+class Endpoints:
+    """All endpoints that a target's credentials allow."""
+
+    def __init__(self, slug: str, target: str, endpoints: Sequence[Endpoint], unusable: Sequence[Outbound]) -> None:
+        self.all = tuple(endpoints)
+        self._slug = slug
+        self._target = target
+        self._unusable = unusable
+        self._by_kind = {kind: tuple(e for e in endpoints if kind in e.outbound.kinds) for kind in KINDS}
+
+    def carries(self, kind: Kind) -> bool:
+        """Tell whether any endpoint takes events of a kind."""
+        return bool(self._by_kind[kind])
+
+    def why_not(self, kind: Kind) -> str:
+        """Return why no endpoint takes events of a kind."""
+        for outbound in self._unusable:
+            if kind in outbound.kinds:
+                needs = " and ".join(outbound.needs)
+                return f"{self._slug}: events of kind {kind} need {needs}, which the target {self._target} has not"
+        return f"{self._slug}: no endpoint carries events of kind {kind}"
+
+    def preferred(self, kind: Kind, ready: Callable[[Sequence[Kind]], int]) -> Sequence[Endpoint]:
+        """Return the endpoints for a kind, best first: those that pay, or else the last one.
+
+        Args:
+            ready: how many events of some kinds could be sent now.
+        """
+        candidates = self._by_kind[kind]
+        if len(candidates) < 2:
+            return candidates
+        pay = [e for e in candidates if e.outbound.pays_from <= 1 or ready(e.kinds) >= e.outbound.pays_from]
+        return pay or candidates[-1:]
+
+
+class Batch(NamedTuple):
+    """Requests for some events, and those that can never be sent, each with the reason."""
+
+    requests: list[Encoded]
+    failed: dict[int, str]
+    """Index among the events -> reason. When there are any, `requests` is empty: encode the others anew."""
+
+
+def encode(endpoint: Endpoint, items: Sequence[Item]) -> Batch:
+    """Turn events into requests; an event that breaks the encoding of its batch is found by trying each alone."""
+    events = [item.event for item in items if item.event is not None]
+    try:
+        requests = endpoint.outbound.encode(events, endpoint.settings)
+    except Exception as error:  # noqa: BLE001 - an adapter's fault must cost one event, not the target
+        return _alone(endpoint, events) if len(events) > 1 else Batch([], {0: _reason(error)})
+    return _checked(requests, items)
+
+
+def _alone(endpoint: Endpoint, events: Sequence[Event]) -> Batch:
+    requests: list[Encoded] = []
+    failed: dict[int, str] = {}
+    for at, event in enumerate(events):
+        try:
+            requests += [_moved(one, at) for one in endpoint.outbound.encode([event], endpoint.settings)]
+        except Exception as error:  # noqa: BLE001 - as above
+            failed[at] = _reason(error)
+    return Batch([] if failed else requests, failed)
+
+
+def _moved(request: Encoded, at: int) -> Encoded:
+    return Encoded(events=(at,), body=request.body, path=request.path, lost=request.lost)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, EncodeError) else f"the adapter failed: {error!r}"
+
+
+def _checked(requests: list[Encoded], items: Sequence[Item]) -> Batch:
+    """Make sure that every event is carried, and each lane in order."""
+    if len(requests) == 1 and len(requests[0].events) == len(items):
+        return Batch(requests, {})
+    carried = {at for request in requests for at in request.events}
+    missing = {at: LEFT_OUT for at in range(len(items)) if at not in carried}
+    return Batch([] if missing else _in_order(requests, items), missing)
+
+
+def _in_order(requests: list[Encoded], items: Sequence[Item]) -> list[Encoded]:
+    """Return the requests up to the first that would overtake an event of the same lane; the rest comes later.
+
+    Where one event takes several requests, their order is the adapter's.
+    """
+    if sum(len(request.events) for request in requests) > len(items):
+        return requests
+    last: dict[int, int] = {}
+    for number, request in enumerate(requests):
+        if any(last.get(id(items[at].lane), -1) > at for at in request.events):
+            return requests[:number]
+        for at in request.events:
+            lane = id(items[at].lane)
+            last[lane] = max(at, last.get(lane, at))
+    return requests

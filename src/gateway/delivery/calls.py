@@ -1,0 +1,101 @@
+"""One call of a vendor's endpoint: a request out, an answer of bounded size and time back."""
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+from typing import Final
+
+import httpx
+
+from gateway.adapter import Answer, Outbound
+from gateway.delivery.spec import TargetSpec
+from gateway.delivery.transport import PREPARED, Prepared
+
+_AGENT: Final = "event-gateway"
+_WBITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+class Unanswered(Exception):
+    """No whole answer came; whether the vendor took the request is not known."""
+
+
+class Call:
+    """An endpoint of one target, with all that is the same in every request to it."""
+
+    def __init__(self, endpoint: Outbound, spec: TargetSpec, transport: httpx.AsyncBaseTransport) -> None:
+        self._method = endpoint.method.upper()
+        self._base = spec.url
+        self._transport = transport
+        self._total = spec.timeouts.total
+        self._limit = spec.max_answer
+        self._plain = _plain(endpoint.headers(spec.credentials))
+        self._timeout = {"connect": spec.timeouts.connect, "read": spec.timeouts.read}
+        self._own = self._address(endpoint.path)
+
+    def _address(self, path: str) -> tuple[httpx.URL, httpx.Headers, dict[str, object]]:
+        url = httpx.URL(self._base + path)
+        prepared = Prepared(str(url), self._plain)
+        headers = httpx.Headers({"host": url.netloc.decode("ascii"), **self._plain})
+        return url, headers, {PREPARED: prepared, "timeout": self._timeout}
+
+    async def send(self, body: bytes, path: str | None = None) -> Answer:
+        """Send one request.
+
+        Raises:
+            Unanswered: no connection, no whole answer, or not in time.
+        """
+        url, headers, extensions = self._own if path is None else self._address(path)
+        request = httpx.Request(
+            self._method, url, headers=headers, stream=httpx.ByteStream(body), extensions=extensions
+        )
+        request.headers["content-length"] = str(len(body))
+        try:
+            async with asyncio.timeout(self._total):
+                response = await self._transport.handle_async_request(request)
+                return await self._answer(response)
+        except TimeoutError as error:
+            raise Unanswered(f"no answer within {self._total:g} s") from error
+        except (httpx.TransportError, OSError) as error:
+            raise Unanswered(f"no answer: {type(error).__name__}: {error}") from error
+
+    async def _answer(self, response: httpx.Response) -> Answer:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
+        try:
+            raw = await _read(response, self._limit)
+        finally:
+            await response.aclose()
+        return Answer(response.status_code, headers, _decompressed(raw, headers, self._limit))
+
+
+def _plain(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the endpoint's headers with ours where it has none."""
+    ours = {"user-agent": _AGENT, "accept": "*/*", "accept-encoding": "identity"}
+    given = {name.lower() for name in headers}
+    return {**{name: value for name, value in ours.items() if name not in given}, **headers}
+
+
+async def _read(response: httpx.Response, limit: int) -> bytes:
+    """Return at most `limit` bytes of the body; what lies beyond is never read."""
+    stream = response.stream
+    if not isinstance(stream, httpx.AsyncByteStream):
+        raise httpx.StreamError("the transport gave a synchronous stream")
+    parts: list[bytes] = []
+    size = 0
+    async for part in stream:
+        parts.append(part)
+        size += len(part)
+        if size >= limit:
+            break
+    body = parts[0] if len(parts) == 1 else b"".join(parts)
+    return body[:limit] if size > limit else body
+
+
+def _decompressed(raw: bytes, headers: Mapping[str, str], limit: int) -> bytes:
+    """Return the body as text bytes: we ask for no compression, but some answer with it."""
+    wbits = _WBITS.get(headers.get("content-encoding", "").strip().lower())
+    if wbits is None or not raw:
+        return raw
+    try:
+        return zlib.decompressobj(wbits).decompress(raw, limit)
+    except zlib.error:
+        return raw

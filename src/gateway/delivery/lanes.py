@@ -1,0 +1,238 @@
+"""The events a target holds in memory, ordered by lane, with what is ready, what waits, and until when."""
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+from gateway.adapter import Event
+from gateway.event import KINDS, Kind
+from gateway.log.port import DeadLetter, Parked
+
+_OVERHEAD: Final = 1_500
+"""Bytes of memory that an event takes beside its text, about."""
+FACTOR: Final = 4
+"""Bytes of memory that a byte of an event's text takes once it is decoded, about."""
+
+
+class Fate(Enum):
+    """What became of an event, other than a row in the log."""
+
+    DELIVERED = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One event on its way to the target."""
+
+    seq: int
+    rule: str
+    body: bytes
+    lane: "Lane"
+    event: Event | None
+    """As the target gets it; None: it is not held in memory, only its place in the log is."""
+    accepted: float = 0.0
+    """Unix seconds."""
+    attempts: int = 0
+    first_at: float = 0.0
+    """Unix seconds of the first failure; 0: none yet."""
+    durable: bool = False
+    """Whether a row of it lies among the parked ones, so that its outcome is settled by itself."""
+    fate: Fate | Parked | DeadLetter | None = None
+    """What is settled once the cursor passes it."""
+    settled: bool = False
+    """Delivered or dead: nothing more to do."""
+
+    @property
+    def size(self) -> int:
+        """Estimated bytes of memory."""
+        return _OVERHEAD + FACTOR * len(self.body)
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One profile's events, in order."""
+
+    key: str
+    items: deque[Item] = field(default_factory=deque)
+    """In memory and not in flight."""
+    busy: bool = False
+    """Some of it is in flight."""
+    ready: bool = False
+    """It stands in a queue of ready lanes."""
+    waiting: bool = False
+    """Nothing of it is tried before `due`."""
+    more: bool = False
+    """Rows of it may lie in the log that are not in memory; new events go behind them."""
+    due: float = 0.0
+    """Unix seconds."""
+    reason: str = ""
+    unflushed: int = 0
+    """New rows of it that are not yet durable."""
+    unsettled: int = 0
+    """Changes of its durable rows that are not yet durable."""
+
+
+class Lanes:
+    """All lanes of a target that are not empty.
+
+    A lane is busy, waiting, ready or being loaded; only a ready one gives events, and it has at most one request
+    in flight.
+    """
+
+    def __init__(self) -> None:
+        self.memory = 0
+        """Estimated bytes of all events held, in flight included."""
+        self._lanes: dict[str, Lane] = {}
+        self._ready: dict[Kind, deque[Lane]] = {kind: deque() for kind in KINDS}
+        self._counts: dict[Kind, int] = dict.fromkeys(KINDS, 0)
+        self._turn = 0
+        self._due: list[tuple[float, int, Lane]] = []
+        self._entries = 0
+
+    def find(self, key: str) -> Lane | None:
+        """Return a lane, if it is known."""
+        return self._lanes.get(key)
+
+    def get(self, key: str) -> Lane:
+        """Return a lane, a new one if need be."""
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(key)
+        return lane
+
+    def append(self, item: Item) -> None:
+        """Take an event into memory, at the end of its lane."""
+        lane = item.lane
+        lane.items.append(item)
+        self.memory += item.size
+        if lane.ready:
+            self._counts[_kind(lane)] += 1
+        else:
+            self._make_ready(lane)
+
+    def ready_kinds(self) -> list[Kind]:
+        """Return the kinds that ready lanes begin with, another first at each call."""
+        self._turn = (self._turn + 1) % len(KINDS)
+        return [kind for kind in (*KINDS[self._turn :], *KINDS[: self._turn]) if self._ready[kind]]
+
+    @property
+    def any_ready(self) -> bool:
+        """Whether there is something to send."""
+        return any(self._ready.values())
+
+    def ready_events(self, kinds: Collection[Kind]) -> int:
+        """Return about how many events of these kinds could be sent now."""
+        return sum(self._counts[kind] for kind in kinds)
+
+    def take(self, kinds: Collection[Kind], limit: int) -> list[Item]:
+        """Return up to `limit` events from the heads of ready lanes, lane by lane; these lanes are then busy."""
+        taken: list[Item] = []
+        for kind in kinds:
+            queue = self._ready[kind]
+            while queue and len(taken) < limit:
+                lane = queue.popleft()
+                self._counts[kind] -= len(lane.items)
+                lane.ready = False
+                lane.busy = True
+                _run(lane.items, kinds, limit, taken)
+        return taken
+
+    def put_back(self, items: list[Item]) -> None:
+        """Return events, in order, to the heads of their busy lanes."""
+        for item in reversed(items):
+            item.lane.items.appendleft(item)
+
+    def release(self, lane: Lane) -> None:
+        """A lane's request is over."""
+        lane.busy = False
+        self._make_ready(lane)
+
+    def _make_ready(self, lane: Lane) -> None:
+        if lane.busy or lane.waiting or lane.ready:
+            return
+        if lane.items:
+            kind = _kind(lane)
+            lane.ready = True
+            self._ready[kind].append(lane)
+            self._counts[kind] += len(lane.items)
+        elif lane.more:
+            self.rest(lane, 0.0, lane.reason)
+        else:
+            self.forget_idle(lane)
+
+    def forget_idle(self, lane: Lane) -> None:
+        """Drop a lane that has nothing left, in memory or on its way to the log."""
+        if lane.items or lane.busy or lane.waiting or lane.more or lane.unflushed or lane.unsettled:
+            return
+        if self._lanes.get(lane.key) is lane:
+            del self._lanes[lane.key]
+
+    def rest(self, lane: Lane, due: float, reason: str) -> None:
+        """Try nothing of a lane before a moment (Unix seconds)."""
+        lane.busy = False
+        lane.waiting = True
+        lane.due = due
+        lane.reason = reason
+        self._entries += 1
+        heappush(self._due, (due, self._entries, lane))
+
+    def wake(self, lane: Lane) -> None:
+        """Let a waiting lane go on with what it has in memory."""
+        lane.waiting = False
+        self._make_ready(lane)
+
+    def pop_due(self, now: float) -> Lane | None:
+        """Return one waiting lane whose time has come; it still waits."""
+        while self._due and self._due[0][0] <= now:
+            due, _, lane = heappop(self._due)
+            if lane.waiting and lane.due == due:
+                return lane
+        return None
+
+    def next_due(self) -> float | None:
+        """Return when the next waiting lane is due."""
+        return self._due[0][0] if self._due else None
+
+    def hurry(self, now: float) -> None:
+        """Make all waiting lanes due now."""
+        self._due = [(now, order, lane) for _, order, lane in self._due if lane.waiting]
+        heapify(self._due)
+        for _, _, lane in self._due:
+            lane.due = now
+
+    def settled(self, item: Item) -> None:
+        """An event is delivered or dead: let go of it."""
+        self.memory -= item.size
+        item.settled = True
+        item.event = None
+        item.body = b""
+
+    def evict(self, lane: Lane) -> None:
+        """Forget the events of a waiting lane, all of which have durable rows."""
+        for item in lane.items:
+            self.memory -= item.size
+        lane.items.clear()
+        lane.more = True
+
+    def waiting(self) -> Iterator[Lane]:
+        """Yield each waiting lane."""
+        return (lane for lane in self._lanes.values() if lane.waiting)
+
+
+def _run(items: deque[Item], kinds: Collection[Kind], limit: int, taken: list[Item]) -> None:
+    """Move the leading events of these kinds."""
+    while items and len(taken) < limit:
+        event = items[0].event
+        if event is None or event.kind not in kinds:
+            return
+        taken.append(items.popleft())
+
+
+def _kind(lane: Lane) -> Kind:
+    event = lane.items[0].event
+    if event is None:
+        raise AssertionError(f"event {lane.items[0].seq} is in a lane without being in memory")
+    return event.kind

@@ -1,0 +1,319 @@
+"""Delivers to one target: reads ahead, keeps its senders busy, loads back what waits, and stops without loss."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from math import inf
+from typing import Final
+
+import httpx
+
+from gateway.adapter import Settings
+from gateway.delivery.backoff import Flow, Valve
+from gateway.delivery.batching import Endpoint, Endpoints
+from gateway.delivery.bell import Bell
+from gateway.delivery.calls import Call
+from gateway.delivery.intake import Intake
+from gateway.delivery.jobs import Job
+from gateway.delivery.judge import Judge
+from gateway.delivery.lanes import FACTOR, Item, Lane, Lanes
+from gateway.delivery.limiter import Limiter
+from gateway.delivery.sending import Context, Sender
+from gateway.delivery.settling import RETRY_EVERY, Settler
+from gateway.delivery.spec import Hooks, TargetSpec, TargetState, Transform, identity
+from gateway.errors import LogError
+from gateway.event import KINDS
+from gateway.log.port import Log, Parked
+
+READ_AT_ONCE: Final = 500
+"""Events of one read."""
+LOAD_AT_ONCE: Final = 100
+"""Parked events of one lane loaded at a time."""
+KEEP: Final = 2.0
+"""Seconds: a lane that waits longer gives its memory back."""
+REFRESH: Final = 5.0
+"""Seconds between looks for parked events that others put back (`gateway dead retry`)."""
+_REFRESH_SHARE: Final = 50.0
+"""A look takes at most a fiftieth of the time, however many lanes wait."""
+_SMALLEST_READ: Final = 64 * 1024
+"""Bytes."""
+_FLUSHING: Final = 0.05
+"""Seconds before a lane is looked at again whose rows are on their way to the log."""
+
+
+class Worker:
+    """One target's delivery.
+
+    Args:
+        limiter: shared by all targets at one account.
+        draw: random numbers from 0 up to 1.
+        wall: Unix seconds; the event loop's clock measures durations.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        spec: TargetSpec,
+        *,
+        transport: httpx.AsyncBaseTransport,
+        limiter: Limiter,
+        transform: Transform = identity,
+        hooks: Hooks | None = None,
+        draw: Callable[[], float] = random.random,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.spec = spec
+        self._log = log
+        self._transport = transport
+        self._transform = transform
+        self._hooks = hooks or Hooks()
+        self._draw = draw
+        self._wall = wall
+        self._lanes = Lanes()
+        self._valve = Valve(draw, spec.hold_probe)
+        self._endpoints = _endpoints(spec, transport, limiter)
+        self._work = Bell()
+        self._pump_bell = Bell()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._exhausted = False
+        self._refresh_at = -inf
+        self._trouble = ""
+        limiter.listen(self._work.ring)
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Find the cursor and what waits, and begin."""
+        cursor = await self._log.cursor(self.spec.name)
+        self._settler = Settler(
+            self._log, self.spec.name, cursor=cursor, changed=self._row_changed, moved=self._window_moved
+        )
+        context = Context(self.spec, self._lanes, self._settler, self._valve, self._hooks, self._draw, self._wall)
+        self._sender = Sender(context)
+        self._intake = Intake(self._sender, self._endpoints, self._transform)
+        await self._refresh()
+        loop = asyncio.get_running_loop()
+        self._settling = loop.create_task(self._settler.run(), name=f"settle {self.spec.name}")
+        self._pumping = loop.create_task(self._pump(), name=f"read {self.spec.name}")
+        self._tasks = [
+            loop.create_task(self._send(), name=f"send {self.spec.name} {number}")
+            for number in range(self.spec.concurrency)
+        ]
+
+    def wake(self) -> None:
+        """There may be new events in the log."""
+        self._exhausted = False
+        self._pump_bell.ring()
+
+    def release(self) -> None:
+        """Let a held or open target go on at once, and what waits as well."""
+        self._valve.release()
+        self._lanes.hurry(self._wall())
+        self._pump_bell.ring()
+        self._work.ring()
+
+    async def stop(self, grace: float) -> None:
+        """Finish what is in flight, at most `grace` seconds, and settle; nothing delivered is sent again."""
+        self._stopping = self._sender.stopping = True
+        self._pumping.cancel()
+        for _ in self._tasks:
+            self._work.ring()
+        await asyncio.wait(self._tasks, timeout=grace)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(self._pumping, *self._tasks, return_exceptions=True)
+        await self._settle_all(max(grace, RETRY_EVERY))
+        await self._transport.aclose()
+        self._work.silence()
+        self._pump_bell.silence()
+
+    async def _settle_all(self, grace: float) -> None:
+        """Have the log know all; a log that does not answer in time is left alone, at the price of duplicates."""
+        self._settler.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._settling
+                self._settler.leave(self._left)
+                await self._settler.drain()
+
+    def _left(self, item: Item) -> Parked:
+        return self._sender.row(item, self._wall(), "the gateway stopped before it was sent")
+
+    # --- sending -------------------------------------------------------------------------------------
+
+    async def _send(self) -> None:
+        """One of the senders: takes work as it comes."""
+        while not self._stopping:
+            taken = self._take()
+            if taken is None:
+                await self._work.wait()
+                continue
+            if self._work.waiters and self._lanes.any_ready:
+                self._work.ring()
+            try:
+                await taken.run()
+            except Exception as error:  # noqa: BLE001 - a fault of ours or of a hook must not end the sending
+                self._trouble = f"a fault while sending: {error!r}"
+                await asyncio.sleep(RETRY_EVERY)
+            if taken.probe:
+                self._pump_bell.ring()
+
+    def _take(self) -> Job | None:
+        """Return the next batch that may start now; without one, see to being woken in time."""
+        now = self._sender.now()
+        flow = self._valve.flow(now)
+        wake_at = self._valve.opens_at() if flow is Flow.NONE else inf
+        kinds = self._lanes.ready_kinds() if flow is not Flow.NONE else []
+        for kind in kinds:
+            for endpoint in self._endpoints.preferred(kind, self._lanes.ready_events):
+                room = endpoint.gate.room(now)
+                if room:
+                    return self._job(endpoint, room, probe=flow is Flow.ONE)
+                wake_at = min(wake_at, endpoint.gate.opens_at(now))
+        if wake_at < inf:
+            self._work.ring_at(wake_at)
+        return None
+
+    def _job(self, endpoint: Endpoint, room: int, *, probe: bool) -> Job:
+        limit = 1 if probe else min(room, endpoint.outbound.max_events)
+        return Job(self._sender, endpoint, self._lanes.take(endpoint.kinds, limit), probe=probe)
+
+    # --- reading -------------------------------------------------------------------------------------
+
+    async def _pump(self) -> None:
+        """Bring events into memory, those that were parked before newer ones."""
+        while True:
+            try:
+                loaded = await self._load_due()
+                read = await self._read_ahead()
+                if self._sender.now() >= self._refresh_at:
+                    await self._refresh()
+            except LogError as error:
+                self._trouble = f"the log cannot be read: {error}"
+                await asyncio.sleep(RETRY_EVERY)
+                continue
+            if loaded or read:
+                self._work.ring()
+            else:
+                self._set_alarm()
+                await self._pump_bell.wait()
+
+    def _set_alarm(self) -> None:
+        due = self._lanes.next_due()
+        wait = inf if due is None else max(due - self._wall(), 0.0)
+        self._pump_bell.ring_at(min(self._sender.now() + wait, self._refresh_at))
+
+    async def _load_due(self) -> bool:
+        """Let the lanes go on whose time has come."""
+        any_due = False
+        now = self._wall()
+        while (lane := self._lanes.pop_due(now)) is not None:
+            if lane.items:
+                self._lanes.wake(lane)
+                any_due = True
+            elif lane.unsettled or not self._may_load():
+                self._lanes.rest(lane, now + _FLUSHING, lane.reason)
+            else:
+                await self._load(lane)
+                any_due = True
+        return any_due
+
+    def _may_load(self) -> bool:
+        enough = self._lanes.memory >= self.spec.ahead_bytes
+        return not enough and (self._valve.running or not self._lanes.any_ready)
+
+    async def _load(self, lane: Lane) -> None:
+        """Take a lane's first rows into memory."""
+        flushed = lane.unflushed == 0
+        rows = await self._log.parked(self.spec.name, lane.key, LOAD_AT_ONCE)
+        lane.more = len(rows) == LOAD_AT_ONCE or not flushed
+        self._intake.bring_back(lane, rows)
+        if lane.more and not rows:
+            self._lanes.rest(lane, self._wall() + _FLUSHING, lane.reason)
+        else:
+            self._lanes.wake(lane)
+
+    async def _read_ahead(self) -> bool:
+        """Read the next events beyond the cursor, when there are any and there is room."""
+        settler, spec = self._settler, self.spec
+        room = min(READ_AT_ONCE, spec.ahead_events - len(settler.window))
+        full = 2 * room < min(READ_AT_ONCE, spec.ahead_events) or self._lanes.memory >= spec.ahead_bytes
+        if self._exhausted or full or not self._valve.running:
+            return False
+        self._exhausted = True
+        size = max(spec.ahead_bytes - self._lanes.memory, 0) // FACTOR
+        records, place = await self._log.read(spec.name, settler.place, room, max(size, _SMALLEST_READ))
+        self._trouble = ""
+        if place <= settler.place and not records:
+            return False
+        self._exhausted = False
+        self._intake.take_in(records, place)
+        return True
+
+    async def _refresh(self) -> None:
+        """Look for lanes that wait in the log, from an earlier run or put back by a person."""
+        begun = self._sender.now()
+        for key, due in (await self._log.parked_lanes(self.spec.name)).items():
+            lane = self._lanes.find(key)
+            if lane is None:
+                lane = self._lanes.get(key)
+                self._lanes.rest(lane, due, "parked earlier")
+            elif lane.waiting:
+                continue
+            lane.more = True
+        now = self._sender.now()
+        self._refresh_at = now + max(REFRESH, _REFRESH_SHARE * (now - begun))
+
+    def _row_changed(self, lane: Lane) -> None:
+        """Rows of a lane became durable: if it waits for long, its memory can be had back."""
+        long = lane.waiting and lane.due - self._wall() > KEEP
+        if long and lane.items and not lane.unflushed and not lane.unsettled:
+            self._lanes.evict(lane)
+        else:
+            self._lanes.forget_idle(lane)
+
+    def _window_moved(self) -> None:
+        if not self._exhausted:
+            self._pump_bell.ring()
+
+    # --- telling -------------------------------------------------------------------------------------
+
+    def state(self) -> TargetState:
+        """Return how the target is doing."""
+        now = self._sender.now()
+        reasons = Counter(lane.reason for lane in self._lanes.waiting())
+        oldest = next((item.accepted for item in self._settler.window if not item.settled), None)
+        pauses = {e.outbound.name: e.gate.paused_until - now for e in self._endpoints.all if e.gate.paused_until > now}
+        return TargetState(
+            target=self.spec.name,
+            state="stopped" if self._stopping else self._valve.state,
+            reason=self._valve.reason or self._settler.trouble or self._trouble,
+            paused=pauses,
+            in_flight=self._sender.in_flight,
+            unsettled=len(self._settler.window),
+            lag=None if oldest is None else max(self._wall() - oldest, 0.0),
+            waiting_lanes=reasons.total(),
+            waiting=dict(reasons.most_common(10)),
+            memory=self._lanes.memory,
+        )
+
+
+def _endpoints(spec: TargetSpec, transport: httpx.AsyncBaseTransport, limiter: Limiter) -> Endpoints:
+    """Prepare the endpoints that the target's credentials allow."""
+    secret = {credential.name for credential in spec.adapter.credentials if credential.secret}
+    secrets = tuple(value.encode() for name, value in spec.credentials.items() if name in secret and value)
+    settings = Settings(target=spec.name, credentials=spec.credentials)
+    usable, unusable = [], []
+    for outbound in spec.adapter.outbound:
+        if not all(spec.credentials.get(name) for name in outbound.needs):
+            unusable.append(outbound)
+            continue
+        gate = limiter.gate(outbound.name, outbound.windows, target=spec.name, own=spec.windows)
+        call = Call(outbound, spec, transport)
+        kinds = tuple(kind for kind in KINDS if kind in outbound.kinds)
+        usable.append(Endpoint(outbound, kinds, settings, gate, Judge(outbound), call, secrets))
+    return Endpoints(spec.adapter.slug, spec.name, usable, unusable)
