@@ -129,6 +129,9 @@ class Log(Protocol):
     def on_append(self, wake: Callable[[], None]) -> None:
         """Have `wake` called on the event loop after each commit of new events, by whichever process."""
 
+    async def register(self, targets: Sequence[str]) -> None:
+        """Make targets known: a new one begins at the log's end of now, and counts events from there on."""
+
     async def cursor(self, target: str) -> int:
         """Return a target's place; a target never seen before begins at the log's end of now."""
 
@@ -153,7 +156,7 @@ class Log(Protocol):
         """Return dead letters, newest first; `before` is the id to go on from."""
 
     async def retry_dead(self, ids: Sequence[int]) -> int:
-        """Put dead letters back behind their lanes, due now; return how many there were."""
+        """Put dead letters back into their lanes, in the order of acceptance, due now; return how many there were."""
 
     async def drop_dead(self, ids: Sequence[int], reason: str) -> int:
         """Drop dead letters for good, counted as dropped by ``dead letter: reason``; return how many there were."""
@@ -163,6 +166,13 @@ class Log(Protocol):
 
     async def status(self) -> LogStatus:
         """Return counts, as of one moment."""
+
+    async def hold(self, name: str, place: int | None) -> None:
+        """Keep all events after a place for a reader that is no target; None lets go, as do 7 days of silence."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why the log cannot store now, in short; None when it can."""
 
     async def close(self) -> None:
         """Finish what is under way and let go of the files."""

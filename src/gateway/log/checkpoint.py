@@ -1,0 +1,79 @@
+"""Carries the WAL over into the file, off the writer's thread: a commit never waits for it unless the WAL is large."""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from gateway.log import schema
+
+EVERY_S: Final = 0.25
+RESTART_FROM: Final = 64 << 20
+"""Bytes of WAL above which writers wait until it begins anew."""
+
+
+def wal_bytes(path: Path) -> int:
+    """Return the size of the WAL file; it shrinks only when a large WAL begins anew."""
+    with suppress(FileNotFoundError):
+        return path.with_name(f"{path.name}-wal").stat().st_size
+    return 0
+
+
+class Checkpointer:
+    """The thread and its connection.
+
+    Args:
+        path: the log's file.
+        commits: how many there have been; nothing is done while it stands still.
+    """
+
+    def __init__(self, path: Path, commits: Callable[[], int]) -> None:
+        self.fault: str | None = None
+        """Why the last checkpoint failed."""
+        self._path = path
+        self._commits = commits
+        self._seen = -1
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._main, name=f"log-checkpoint {path.name}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after a last checkpoint that empties the WAL if no other process reads it; blocks."""
+        self._stop.set()
+        self._thread.join()
+
+    def _main(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while not self._stop.wait(EVERY_S):
+            connection = self._round(connection)
+        with suppress(sqlite3.Error):
+            connection = connection or schema.connect(self._path)
+            connection.execute("PRAGMA busy_timeout=200")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if connection is not None:
+            connection.close()
+
+    def _round(self, connection: sqlite3.Connection | None) -> sqlite3.Connection | None:
+        commits = self._commits()
+        if commits == self._seen:
+            return connection
+        try:
+            connection = connection or schema.connect(self._path)
+            _checkpoint(connection)
+        except sqlite3.Error as error:
+            self.fault = f"checkpoint: {error}"
+            if connection is not None:
+                connection.close()
+            return None
+        self.fault = None
+        self._seen = commits
+        return connection
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    _, pages, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    if done < pages and pages * page_bytes > RESTART_FROM:
+        connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()

@@ -1,0 +1,145 @@
+"""Reading a log: short transactions on a few connections, off the event loop."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+from gateway.errors import LogError
+from gateway.log import schema, store
+from gateway.log.port import Record
+
+T = TypeVar("T")
+
+THREADS: Final = 2
+SPAN: Final = 10_000
+"""Places one read walks through, whoever the events are for."""
+
+
+class Readers:
+    """Runs queries in threads, each with a connection of its own for as long as it takes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="log-reader")
+        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+
+    async def run(self, query: Callable[..., T], *args: Any) -> T:
+        """Return ``query(connection, *args)``.
+
+        Raises:
+            LogError: the file cannot be read.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, query, args)
+        except RuntimeError as error:
+            raise LogError(f"{self._path}: the log is closed") from error
+
+    def _run(self, query: Callable[..., T], args: tuple[Any, ...]) -> T:
+        try:
+            with self._borrowed() as connection:
+                return query(connection, *args)
+        except sqlite3.Error as error:
+            raise LogError(f"{self._path} cannot be read: {error}") from error
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection; one that has met an error is not used again."""
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
+            connection = schema.connect(self._path, read_only=True)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.put(connection)
+
+    def close(self) -> None:
+        """Finish the queries under way; blocks."""
+        self._threads.shutdown()
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Have all queries inside see the log as of one moment."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def read(
+    connection: sqlite3.Connection, target: str, after: int, limit: int, max_bytes: int
+) -> tuple[list[Record], int]:
+    """Return a target's next records and the place searched up to.
+
+    Walks the events themselves, which is best while most are for the target; when a whole span is not, the index
+    finds the next one however far it is.
+    """
+    head = store.head(connection)
+    records, place = _walk(connection, target, after, head, limit, max_bytes)
+    if records or place >= head:
+        return records, max(after, place)
+    following = next_place(connection, target, place)
+    if following is None:
+        return [], head
+    return _walk(connection, target, following - 1, head, limit, max_bytes)
+
+
+def _walk(
+    connection: sqlite3.Connection, target: str, after: int, head: int, limit: int, max_bytes: int
+) -> tuple[list[Record], int]:
+    last = min(after + SPAN, head)
+    rows = connection.execute(
+        "SELECT e.seq, e.body, f.rule FROM events e CROSS JOIN fates f"
+        " ON f.target = ? AND f.decision = e.decision AND f.delivers = 1"
+        " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?",
+        (target, after, last, limit),
+    )
+    records: list[Record] = []
+    size = 0
+    for seq, body, rule in rows:
+        size += len(body)
+        if records and size > max_bytes:
+            return records, records[-1].seq
+        records.append(Record(seq, body, rule))
+    return records, records[-1].seq if len(records) == limit else last
+
+
+def next_place(connection: sqlite3.Connection, target: str, after: int) -> int | None:
+    """Return the place of a target's first event after a place."""
+    (place,) = connection.execute(
+        "SELECT min((SELECT min(e.seq) FROM events e WHERE e.decision = f.decision AND e.seq > ?))"
+        " FROM fates f WHERE f.target = ? AND f.delivers = 1",
+        (after, target),
+    ).fetchone()
+    return None if place is None else int(place)
+
+
+def scan(connection: sqlite3.Connection, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
+    """Return the next events, whoever they are for; at least one if there is any."""
+    found: list[tuple[int, bytes]] = []
+    size = 0
+    for seq, body in connection.execute(
+        "SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+    ):
+        size += len(body)
+        if found and size > max_bytes:
+            break
+        found.append((seq, body))
+    return found
+
+
+def cursor(connection: sqlite3.Connection, target: str) -> int | None:
+    """Return a target's place, None when it is not registered."""
+    row = connection.execute("SELECT cursor FROM targets WHERE name = ?", (target,)).fetchone()
+    return None if row is None else int(row[0])

@@ -1,0 +1,241 @@
+"""The embedded engine: one SQLite file, one thread that writes, a few that read."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self, TypeVar
+
+from gateway.errors import LogError, LogUnavailable
+from gateway.log import dedupe, exceptions, reader, schema
+from gateway.log import targets as tables
+from gateway.log.checkpoint import Checkpointer, wal_bytes
+from gateway.log.dedupe import Duplicates
+from gateway.log.locks import Locks, setup_lock
+from gateway.log.port import DeadLetter, Entry, LogStatus, Parked, Record, Role, Settlement
+from gateway.log.prune import Pruner, Retention
+from gateway.log.store import Appender
+from gateway.log.writer import Chore, Writer
+
+__all__ = ["Retention", "SqliteLog"]
+
+T = TypeVar("T")
+
+PRUNE_EVERY_S: Final = 5.0
+TIDY_EVERY_S: Final = 30.0
+
+
+class _Parts(NamedTuple):
+    locks: Locks
+    writer: Writer
+    duplicates: Duplicates
+    pruner: Pruner
+
+
+class SqliteLog:
+    """`gateway.log.port.Log` on SQLite. Made by `open`, used on the event loop that opened it."""
+
+    def __init__(
+        self,
+        path: Path,
+        role: Role,
+        parts: _Parts,
+        wakes: list[Callable[[], None]],
+        clock: Callable[[], float],
+        max_pending: int,
+    ) -> None:
+        self._path = path
+        self._locks, self._writer, self._duplicates, self._pruner = parts
+        self._wakes = wakes
+        self._clock = clock
+        self._max_pending = max_pending
+        self._closed = False
+        self._refusal = None if role in ("all", "ingest") else f"{path} is open for {role}, which stores no events"
+        writer = self._writer
+        self._readers = reader.Readers(path)
+        self._checkpointer = Checkpointer(path, lambda: writer.commits)
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path | str,
+        *,
+        role: Role,
+        retention: Retention | None = None,
+        duplicate_window_s: float = 86_400,
+        max_duplicate_keys: int = 2_000_000,
+        max_pending_bytes: int = 64 << 20,
+        shared_ingest: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Open a log, creating the file and its folder if need be.
+
+        Args:
+            path: the file.
+            role: what this process does with it.
+            retention: how long events are kept once every target has passed them.
+            duplicate_window_s: how long a client's own key is remembered.
+            max_duplicate_keys: how many of them at most, the newest; about 25 bytes of memory each.
+            max_pending_bytes: bodies that wait for their commit; beyond it `append` refuses.
+            shared_ingest: let several processes have the role ``ingest``, all of them opened so.
+            clock: Unix seconds.
+
+        Raises:
+            LogLocked: another process has it.
+            LogError: it cannot be used.
+        """
+        path = Path(path)
+        stores = role in ("all", "ingest")
+        duplicates = Duplicates(duplicate_window_s if stores else 0, max_duplicate_keys)
+        locks = Locks()
+        await asyncio.to_thread(_claim, path, role, locks, duplicates, shared_ingest=shared_ingest, now=clock())
+        pruner = Pruner(retention or Retention(), clock)
+        wakes: list[Callable[[], None]] = []
+        writer = Writer(
+            path,
+            Appender(duplicates, follow_others=shared_ingest),
+            clock,
+            lambda: _call_all(wakes),
+            _chores(role, pruner, duplicates, clock),
+        )
+        return cls(path, role, _Parts(locks, writer, duplicates, pruner), wakes, clock, max_pending_bytes)
+
+    # --- storing and reading -----------------------------------------------------------------------------
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        if self._refusal is not None:
+            raise LogUnavailable(self._refusal)
+        size = 0
+        for entry in entries:
+            size += len(entry.body)
+        writer = self._writer
+        if writer.waiting + size > self._max_pending and writer.waiting:
+            raise LogUnavailable(f"{self._path}: {writer.waiting} bytes wait to be stored")
+        if entries:
+            await writer.append(entries, size)
+
+    def on_append(self, wake: Callable[[], None]) -> None:
+        self._wakes.append(wake)
+
+    async def register(self, targets: Sequence[str]) -> None:
+        await self._write(tables.register, targets)
+
+    async def cursor(self, target: str) -> int:
+        place = await self._readers.run(reader.cursor, target)
+        return await self._write(tables.place_of, target) if place is None else place
+
+    async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:
+        return await self._readers.run(reader.read, target, after, limit, max_bytes)
+
+    async def scan(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        return await self._readers.run(reader.scan, after, limit, max_bytes)
+
+    async def settle(self, target: str, settlement: Settlement) -> None:
+        await self._write(tables.settle, target, settlement)
+
+    # --- exceptions --------------------------------------------------------------------------------------
+
+    async def parked_lanes(self, target: str) -> dict[str, float]:
+        return await self._readers.run(exceptions.lanes, target)
+
+    async def parked(self, target: str, lane: str, limit: int) -> list[tuple[Parked, Record]]:
+        return await self._readers.run(exceptions.lane, target, lane, limit)
+
+    async def dead_letters(
+        self, *, target: str | None = None, ids: Sequence[int] = (), before: int | None = None, limit: int = 100
+    ) -> list[DeadLetter]:
+        return await self._readers.run(exceptions.dead_letters, target, ids, before, limit)
+
+    async def retry_dead(self, ids: Sequence[int]) -> int:
+        return await self._write(exceptions.retry, ids, self._clock(), wakes=True)
+
+    async def drop_dead(self, ids: Sequence[int], reason: str) -> int:
+        return await self._write(exceptions.drop, ids, reason)
+
+    # --- the whole ---------------------------------------------------------------------------------------
+
+    async def status(self) -> LogStatus:
+        return await self._readers.run(tables.status)
+
+    async def hold(self, name: str, place: int | None) -> None:
+        await self._write(tables.hold, name, place, int(self._clock() * 1000))
+
+    async def prune(self) -> None:
+        """Remove now what the retention lets go; it is also done now and then by itself."""
+        while await self._write(self._pruner.step):
+            pass
+
+    @property
+    def fault(self) -> str | None:
+        return self._writer.fault or self._checkpointer.fault
+
+    @property
+    def wal_bytes(self) -> int:
+        """Size of the WAL file."""
+        return wal_bytes(self._path)
+
+    @property
+    def forgotten_keys(self) -> int:
+        """Duplicate keys forgotten before the window's end because there were too many."""
+        return self._duplicates.forgotten
+
+    async def _write(self, work: Callable[..., T], *args: Any, wakes: bool = False) -> T:
+        if self._closed:
+            raise LogUnavailable(f"{self._path}: the log is closed")
+        result: T = await self._writer.call(lambda connection: work(connection, *args), wakes=wakes)
+        return result
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._refusal = f"{self._path}: the log is closed"
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        self._writer.stop()
+        self._readers.close()
+        self._checkpointer.stop()
+        self._locks.release()
+
+
+def _claim(path: Path, role: Role, locks: Locks, duplicates: Duplicates, *, shared_ingest: bool, now: float) -> None:
+    """Take the locks, bring the file up to date and read the duplicate keys."""
+    if role == "inspect" and not path.exists():
+        raise LogError(f"there is no log at {path}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with setup_lock(path):
+            locks.take(path, role, shared_ingest=shared_ingest)
+            schema.prepare(path)
+            with closing(schema.connect(path, read_only=True)) as connection:
+                duplicates.follow(connection, int(now * 1000))
+    except (OSError, sqlite3.Error) as error:
+        locks.release()
+        raise LogError(f"{path} cannot be used as a log: {error}") from error
+    except LogError:
+        locks.release()
+        raise
+
+
+def _chores(role: Role, pruner: Pruner, duplicates: Duplicates, clock: Callable[[], float]) -> list[Chore]:
+    chores = []
+    window = duplicates.window_ms
+    if role in ("all", "deliver"):
+        chores.append(Chore(pruner.wanted, pruner.step, PRUNE_EVERY_S))
+    if window:
+        chores.append(
+            Chore(
+                lambda connection: dedupe.untidy(connection, window, int(clock() * 1000)),
+                lambda connection: dedupe.tidy(connection, window, int(clock() * 1000)),
+                TIDY_EVERY_S,
+            )
+        )
+    return chores
+
+
+def _call_all(wakes: Sequence[Callable[[], None]]) -> None:
+    for wake in wakes:
+        wake()

@@ -1,0 +1,332 @@
+"""The one thread that writes: group commit.
+
+One commit is in flight; what is asked for meanwhile joins the next one. Appends and all other writes share its
+fsync. A batch that fails is rolled back whole, its waiters are told, and the next batch is tried as if nothing had
+happened; a batch that fails for a reason of its own content is tried again one piece at a time.
+"""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from msgspec import Struct
+
+from gateway.errors import LogError, LogUnavailable
+from gateway.log import schema
+from gateway.log.port import Entry
+from gateway.log.store import Appender
+
+Work = Callable[[sqlite3.Connection], Any]
+"""Writes within an open transaction; raises `LogError` or `sqlite3.IntegrityError` to undo itself alone."""
+
+TICK_S: Final = 0.075
+"""How often an idle writer looks for other processes' commits and for chores."""
+MAX_EVENTS: Final = 4096
+MAX_BYTES: Final = 8 << 20
+"""A commit takes up no more once it is over these."""
+PROBE_S: Final = 1.0
+"""How often a log that has failed tries by itself whether it can write again."""
+
+_ILL: Final = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")
+"""Errors after which the connection is opened anew."""
+
+
+class Append(Struct, gc=False):
+    """Entries to store."""
+
+    future: "asyncio.Future[Any]"
+    entries: Sequence[Entry]
+    size: int
+
+
+class Call(Struct):
+    """Any other write."""
+
+    future: "asyncio.Future[Any] | None"
+    work: Work
+    wakes: bool = False
+    """Whether readers have something new when it is done."""
+
+
+Done = list[tuple["asyncio.Future[Any]", Any, Exception | None]]
+
+
+class Chore(Struct):
+    """Something to do now and then, in small steps."""
+
+    wanted: Callable[[sqlite3.Connection], bool]
+    """Looks, without writing, whether there is anything to do."""
+    work: Callable[[sqlite3.Connection], bool]
+    """Does one step; returns whether there is more."""
+    every_s: float
+    due: float = 0.0
+
+
+class Writer:
+    """Owns the writing connection and its thread.
+
+    Args:
+        path: the log's file, ready for use.
+        appender: writes entries.
+        clock: Unix seconds.
+        wake: called on the event loop when there may be something new to read.
+        chores: done between other work.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        appender: Appender,
+        clock: Callable[[], float],
+        wake: Callable[[], None],
+        chores: Sequence[Chore] = (),
+    ) -> None:
+        self.fault: str | None = None
+        """Why the last commit failed; None after one that did not."""
+        self.commits = 0
+        self.waiting = 0
+        """Bytes of bodies handed over and not yet committed."""
+        self._path = path
+        self._appender = appender
+        self._clock = clock
+        self._wake = wake
+        self._chores = chores
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[Append | Call | None] = SimpleQueue()
+        self._batch: list[Append | Call] = []
+        self._stopping = False
+        self._connection: sqlite3.Connection | None = None
+        self._version = 0
+        self._looked_at = 0.0
+        self._probed_at = 0.0
+        self._thread = self._start()
+
+    def _start(self) -> threading.Thread:
+        thread = threading.Thread(target=self._main, name=f"log-writer {self._path.name}", daemon=True)
+        thread.start()
+        return thread
+
+    # --- called on the event loop ------------------------------------------------------------------------
+
+    def append(self, entries: Sequence[Entry], size: int) -> "asyncio.Future[Any]":
+        """Hand over entries of so many bytes; the future is done when they are durable."""
+        future = self._loop.create_future()
+        self.waiting += size
+        self._queue.put(Append(future, entries, size))
+        return future
+
+    def call(self, work: Work, *, wakes: bool = False) -> "asyncio.Future[Any]":
+        """Hand over any other write; the future gets what `work` returns once that is durable."""
+        future = self._loop.create_future()
+        self._queue.put(Call(future, work, wakes))
+        return future
+
+    def stop(self) -> None:
+        """Finish what was handed over, and end; blocks, so not for the event loop."""
+        self._stopping = True
+        self._queue.put(None)
+        while self._thread.is_alive():
+            self._thread.join(0.1)
+
+    def _complete(self, done: Done, size: int, wakes: bool) -> None:
+        self.waiting -= size
+        for future, value, error in done:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+        if wakes:
+            self._wake()
+
+    # --- the thread --------------------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        try:
+            while self._turn():
+                pass
+        except BaseException as error:  # noqa: BLE001  # whatever it was, waiters must hear and a successor start
+            self._close()
+            self._appender.forget()
+            self._fail(self._batch, f"the writer crashed: {error!r}")
+            if self._stopping:
+                self._queue.put(None)
+            self._thread = self._start()
+        else:
+            self._close()
+
+    def _turn(self) -> bool:
+        self._batch, going_on = self._gather()
+        if self._batch:
+            self._commit(self._batch)
+            self._batch = []
+        self._look_around()
+        return going_on
+
+    def _gather(self) -> tuple[list[Append | Call], bool]:
+        batch: list[Append | Call] = []
+        events = size = 0
+        with suppress(Empty):
+            item = self._queue.get(timeout=TICK_S)
+            while item is not None:
+                batch.append(item)
+                if isinstance(item, Append):
+                    events += len(item.entries)
+                    size += item.size
+                if events >= MAX_EVENTS or size >= MAX_BYTES:
+                    return batch, True
+                item = self._queue.get_nowait()
+            return batch, False
+        return batch, True
+
+    def _commit(self, batch: list[Append | Call]) -> None:
+        try:
+            done, wakes = self._transact(batch)
+        except Exception as error:  # noqa: BLE001  # a batch that cannot be written is its waiters' news, whatever it was
+            if isinstance(error, sqlite3.OperationalError):
+                self._fail(batch, _text(error))
+            elif len(batch) > 1:
+                for item in batch:
+                    self._commit([item])
+            else:
+                self._refuse(batch[0], error)
+        else:
+            self.fault = None
+            self.commits += 1
+            self._tell(done, batch, wakes=wakes)
+
+    def _transact(self, batch: list[Append | Call]) -> tuple[Done, bool]:
+        connection = self._connected()
+        appends = [item for item in batch if isinstance(item, Append)]
+        wakes = False
+        done: Done = [(item.future, None, None) for item in appends]
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            if appends:
+                entries = appends[0].entries if len(appends) == 1 else [e for item in appends for e in item.entries]
+                wakes = self._appender.append(connection, entries, int(self._clock() * 1000)) > 0
+            for item in batch:
+                if isinstance(item, Call):
+                    value, error = _attempt(connection, item.work)
+                    wakes = wakes or (item.wakes and error is None)
+                    if item.future is not None:
+                        done.append((item.future, value, error))
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back(connection, error)
+            raise
+        self._appender.confirm()
+        return done, wakes
+
+    def _roll_back(self, connection: sqlite3.Connection, error: BaseException) -> None:
+        self._appender.forget()
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._close()
+        if isinstance(error, sqlite3.DatabaseError) and _name(error).startswith(_ILL):
+            self._close()
+
+    def _fail(self, batch: list[Append | Call], reason: str) -> None:
+        self.fault = reason
+        done: Done = [
+            (item.future, None, LogUnavailable(f"{self._path}: {reason}")) for item in batch if item.future is not None
+        ]
+        self._tell(done, batch, wakes=False)
+
+    def _refuse(self, item: Append | Call, error: Exception) -> None:
+        """Tell the one whose content cannot be written; the log itself is well, unless the file is corrupt."""
+        if isinstance(error, sqlite3.DatabaseError) and _name(error).startswith(_ILL):
+            self._fail([item], _text(error))
+        elif item.future is not None:
+            reason = error if isinstance(error, LogError) else LogError(f"cannot be stored: {error!r}")
+            self._tell([(item.future, None, reason)], [item], wakes=False)
+
+    def _tell(self, done: Done, batch: list[Append | Call], *, wakes: bool) -> None:
+        size = sum(item.size for item in batch if isinstance(item, Append))
+        if done or wakes or size:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(self._complete, done, size, wakes)
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = schema.connect(self._path)
+            self._connection.execute(f"PRAGMA journal_size_limit={64 << 20}")
+            self._appender.duplicates.follow(self._connection, int(self._clock() * 1000))
+        return self._connection
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    # --- between commits ---------------------------------------------------------------------------------
+
+    def _look_around(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at < TICK_S or self._stopping:
+            return
+        self._looked_at = now
+        try:
+            self._look_for_others()
+            self._do_chores(now)
+        except sqlite3.Error as error:
+            self.fault = _text(error)
+
+    def _look_for_others(self) -> None:
+        """Wake readers when another process has committed: this connection's own commits do not count here."""
+        (version,) = self._connected().execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._version = version
+            self._tell([], [], wakes=True)
+
+    def _do_chores(self, now: float) -> None:
+        if self.fault is not None and now - self._probed_at >= PROBE_S:
+            self._probed_at = now
+            self._commit([Call(None, _probe)])
+        for chore in self._chores:
+            if now >= chore.due:
+                chore.due = now + chore.every_s
+                if chore.wanted(self._connected()):
+                    self._commit([Call(None, partial(_step, chore))])
+
+
+def _step(chore: Chore, connection: sqlite3.Connection) -> None:
+    if chore.work(connection):
+        chore.due = 0.0
+
+
+def _attempt(connection: sqlite3.Connection, work: Work) -> tuple[Any, Exception | None]:
+    """Do one piece of work so that its failure undoes itself alone."""
+    connection.execute("SAVEPOINT piece")
+    try:
+        value = work(connection)
+    except (LogError, sqlite3.IntegrityError) as error:
+        connection.execute("ROLLBACK TO piece")
+        connection.execute("RELEASE piece")
+        return None, error if isinstance(error, LogError) else LogError(str(error))
+    connection.execute("RELEASE piece")
+    return value, None
+
+
+def _probe(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE pruned SET place = place")
+
+
+def _name(error: sqlite3.Error) -> str:
+    return str(getattr(error, "sqlite_errorname", ""))
+
+
+def _text(error: Exception) -> str:
+    name = _name(error) if isinstance(error, sqlite3.Error) else ""
+    return f"{error} ({name})" if name else str(error) or repr(error)
