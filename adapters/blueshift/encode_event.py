@@ -1,0 +1,282 @@
+"""One canonical event -> one flat Blueshift object, and a report of what did not go across unchanged.
+
+Mapped values are written first; free ones (properties, traits) fill the rest of the one flat level and give way
+where a key is taken. An event that came from Blueshift gets its own spellings back, and nothing added.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from gateway.adapter import EncodeError, Event, derive_uuid
+from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, leaves
+
+from . import consent, products
+from .decode_event import read_key, read_tokens
+from .names import Lost, put_aside, write_name
+from .times import read_since, read_time, write_arrival, write_time
+from .wire import CONTROL, LOWER_TABLE, SLUG, VOCABULARY
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+_CONTEXT_PARTS: Final = ("device", "app", "page", "campaign")
+
+
+class Written(NamedTuple):
+    """A flat object and what is to be said of it."""
+
+    body: dict[str, Any]
+    lost: list[Lost]
+
+
+class _Kept(NamedTuple):
+    """What was set aside when the event came in, if it came from Blueshift."""
+
+    all: Mapping[str, Any]
+    raw: dict[str, Any]
+    keep: Mapping[str, Any]
+    native: bool
+
+
+def write_event(event: Event) -> Written:
+    """Return the object that stands for the event on the event endpoints.
+
+    Raises:
+        EncodeError: the event has no name.
+    """
+    kept = _kept(event)
+    written = Written({}, [])
+    write_name(event, kept.all, written.body, written.lost)
+    _write_timestamp(event, kept, written.body)
+    _write_key(event, kept, written)
+    _write_mapped(event, kept, written, customer=False)
+    if event.kind == "page" or event.kind == "screen":
+        _write_page_name(event, written)
+    elif event.kind != "track":
+        _report_name(event, written.lost)
+    _write_free(event, kept, written)
+    return written
+
+
+def write_customer(event: Event) -> Written:
+    """Return the customer row that stands for an ``identify``.
+
+    Raises:
+        EncodeError: Blueshift's customer endpoints need an e-mail address or a customer id, and there is neither.
+    """
+    who = event.profile
+    if not (who.email or who.user_id):
+        raise EncodeError("a Blueshift customer needs an e-mail address or a user id, and the event has neither")
+    kept = _kept(event)
+    written = Written({}, [])
+    _write_mapped(event, kept, written, customer=True)
+    _report_name(event, written.lost)
+    if event.occurred_at is not None:
+        written.lost.append(Lost("occurred_at", "dropped", "A customer row has no time of its own."))
+    if event.dedupe_key is not None:
+        written.lost.append(Lost("dedupe_key", "dropped", "A customer row is stored once however often it is sent."))
+    _write_free(event, kept, written)
+    return written
+
+
+def _kept(event: Event) -> _Kept:
+    own = event.residue.get(SLUG) or _NOTHING
+    raw, keep = own.get("raw"), own.get("keep")
+    return _Kept(
+        own,
+        raw if isinstance(raw, dict) else {},
+        keep if isinstance(keep, dict) else _NOTHING,
+        event.source.vendor == SLUG,
+    )
+
+
+# --- the head --------------------------------------------------------------------------------------------
+
+
+def _write_timestamp(event: Event, kept: _Kept, out: dict[str, Any]) -> None:
+    """Write the time: as sent where it still means the same, else ISO 8601; without one, that of arrival."""
+    if "timestamp" in kept.keep:
+        device = event.context.device
+        if read_time(kept.keep["timestamp"], device.type if device else None) == event.occurred_at:
+            out["timestamp"] = kept.keep["timestamp"]
+            return
+    moment = event.occurred_at
+    out["timestamp"] = write_arrival(event.received_at) if moment is None else write_time(moment)
+
+
+def _write_key(event: Event, kept: _Kept, written: Written) -> None:
+    """Write ``event_uuid``: the client's own where it came from Blueshift or is a UUID, else one made of our id."""
+    own = event.dedupe_key
+    sent = kept.keep.get("event_uuid")
+    if sent is not None and read_key(sent) == own:
+        written.body["event_uuid"] = sent
+    elif own is not None and (kept.native or _is_uuid(own)):
+        written.body["event_uuid"] = own
+    else:
+        written.body["event_uuid"] = derive_uuid(event.id)
+        if own is not None:
+            reason = "Blueshift asks for a UUID; one is made of the event's id."
+            written.lost.append(Lost("dedupe_key", "coerced", reason, "event_uuid"))
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _write_page_name(event: Event, written: Written) -> None:
+    shape = VOCABULARY.encode(event)
+    if event.kind == "page" and event.name == shape.name:
+        return
+    key = "page_name" if event.kind == "page" else "screen_viewed"
+    if event.name in (written.body.get(key), ""):
+        return
+    if key in written.body:
+        put_aside(written.body, key, event.name, "event_", "name", written.lost)
+        return
+    written.body[key] = event.name
+    written.lost.append(Lost("name", "renamed", "Blueshift calls every page and screen pageload.", key))
+
+
+def _report_name(event: Event, lost: list[Lost]) -> None:
+    if event.name not in (VOCABULARY.encode(event).name, "") and event.kind != "track":
+        lost.append(Lost("name", "dropped", f"Blueshift has one name for every {event.kind}."))
+
+
+# --- mapped values ---------------------------------------------------------------------------------------
+
+
+def _write_mapped(event: Event, kept: _Kept, written: Written, *, customer: bool) -> None:
+    _write_profile(event, kept, written, customer=customer)
+    _write_context(event, kept, written.body)
+    _write_commerce(event, kept, written)
+    _write_consent(event, kept, written)
+
+
+def _write_profile(event: Event, kept: _Kept, written: Written, *, customer: bool) -> None:
+    who, out = event.profile, written.body
+    if who is EMPTY_PROFILE:
+        return
+    LOWER_TABLE.lower("profile", who, kept.raw, out, [])
+    LOWER_TABLE.lower("profile.location", who.location, kept.raw, out, [])
+    _restore_dates(event, kept, out)
+    _write_vendor_ids(who.vendor_ids, written)
+    if who.push_tokens:
+        _write_tokens(who.push_tokens, kept, written, customer=customer)
+
+
+def _write_vendor_ids(ids: Mapping[str, str], written: Written) -> None:
+    for vendor, own in ids.items():
+        key = "uuid" if vendor == SLUG else f"{vendor}_id"
+        if key in written.body or (key in CONTROL and vendor != SLUG):
+            put_aside(written.body, key, own, "vendor_", f"profile.vendor_ids.{vendor}", written.lost)
+        else:
+            written.body[key] = own
+
+
+def _restore_dates(event: Event, kept: _Kept, out: dict[str, Any]) -> None:
+    """Put numeric dates back where they still mean the same."""
+    ios = kept.all.get("ios") is True
+    joined = read_since(kept.keep.get("joined_at"), ios=ios)
+    if joined is not None and joined == event.profile.created_at:
+        out["joined_at"] = kept.keep["joined_at"]
+    born = read_since(kept.keep.get("date_of_birth"), ios=ios)
+    if born is not None and born.date().isoformat() == event.profile.birth_date:
+        out["date_of_birth"] = kept.keep["date_of_birth"]
+
+
+def _write_tokens(tokens: tuple[str, ...], kept: _Kept, written: Written, *, customer: bool) -> None:
+    sent = kept.all.get("tokens")
+    if isinstance(sent, dict) and read_tokens(sent) == tokens:
+        written.body.update(sent)
+    elif customer and not kept.native:
+        written.body["device_tokens"] = list(tokens)
+    else:
+        written.body["device_token"] = tokens[0]
+        for index in range(1, len(tokens)):
+            reason = "A Blueshift event belongs to one device."
+            written.lost.append(Lost(f"profile.push_tokens[{index}]", "dropped", reason))
+
+
+def _write_context(event: Event, kept: _Kept, out: dict[str, Any]) -> None:
+    context = event.context
+    if context is EMPTY_CONTEXT:
+        return
+    LOWER_TABLE.lower("context", context, kept.raw, out, [])
+    for part in _CONTEXT_PARTS:
+        LOWER_TABLE.lower(f"context.{part}", getattr(context, part), kept.raw, out, [])
+
+
+def _write_commerce(event: Event, kept: _Kept, written: Written) -> None:
+    commerce = event.commerce
+    if commerce is None:
+        return
+    LOWER_TABLE.lower("commerce", commerce, kept.raw, written.body, [])
+    if commerce.items:
+        flat = event.name in products.FLAT_EVENTS
+        out = products.write(commerce.items, kept.all.get("form"), kept.raw, flat=flat, lost=written.lost)
+        _merge(written, out, "commerce.items")
+
+
+def _write_consent(event: Event, kept: _Kept, written: Written) -> None:
+    if not event.consent:
+        return
+    sent = kept.all.get("consent")
+    if isinstance(sent, dict) and consent.read(str(written.body.get("event")), sent).changes == event.consent:
+        written.body.update(sent)
+    else:
+        _merge(written, consent.write(event.consent, written.lost), "consent")
+
+
+def _merge(written: Written, more: Mapping[str, Any], path: str) -> None:
+    for key, value in more.items():
+        if key in written.body:
+            put_aside(written.body, key, value, "property_", path, written.lost)
+        else:
+            written.body[key] = value
+
+
+# --- free values -----------------------------------------------------------------------------------------
+
+
+def _write_free(event: Event, kept: _Kept, written: Written) -> None:
+    _restore(kept, written.body)
+    properties = event.properties
+    if event.kind == "alias" and properties:
+        shape, properties = VOCABULARY.encode(event), {}
+        shape.table.lower_free("properties", event.properties, kept.raw, properties)
+    _fill(properties, "properties", "property_", kept, written)
+    _fill(event.profile.traits, "profile.traits", "trait_", kept, written)
+    _report_residue(event, kept, written.lost)
+
+
+def _restore(kept: _Kept, out: dict[str, Any]) -> None:
+    for key, value in kept.keep.items():
+        if key not in out and key not in _HEAD:
+            out[key] = value
+
+
+_HEAD: Final = frozenset({"timestamp", "event_uuid", "joined_at", "date_of_birth"})
+"""Kept for their spelling; without the value that they spell, they say nothing."""
+
+
+def _fill(values: Mapping[str, Any], at: str, prefix: str, kept: _Kept, written: Written) -> None:
+    out, native = written.body, kept.native
+    for key, value in values.items():
+        if key in out or (key in CONTROL and not native):
+            put_aside(out, key, value, prefix, f"{at}.{key}", written.lost)
+        else:
+            out[key] = value
+
+
+def _report_residue(event: Event, kept: _Kept, lost: list[Lost]) -> None:
+    if "segment" in kept.all:
+        reason = "Blueshift's own Segment integration leaves it out."
+        lost.append(Lost(f"residue.{SLUG}.segment", "dropped", reason))
+    for vendor, held in event.residue.items():
+        others = {key: value for key, value in held.items() if key != "raw"}
+        if vendor != SLUG and others:
+            reason = f"Only {vendor} knows what it means."
+            lost.extend(Lost(path, "dropped", reason) for path, _ in leaves(others, f"residue.{vendor}"))

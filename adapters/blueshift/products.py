@@ -1,0 +1,182 @@
+"""Product lines in every form that Blueshift's senders use, both ways.
+
+``products[]`` (the SDKs) and ``items[]`` (web tags) hold one object a line; ``product_ids[]`` and ``skus[]`` hold ids
+alone; ``product_id`` or ``sku`` with ``quantity`` and ``price`` stand flat in the event. Sources, read 2026-11-21:
+Blueshift Android SDK c9af96d and iOS SDK 1fb7344 (product helpers), developer.blueshift.com catalog pages
+(items are keyed by ``product_id``), public web-tag code.
+
+Which form was sent is kept, so that Blueshift gets the same form back.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from gateway.adapter import Lifted
+from gateway.event import Item
+
+from .names import Lost, put_aside
+from .wire import FLAT_TABLE, LINE_TABLE
+
+LINES: Final = ("products", "items")
+IDS: Final = {"product_ids": "product_id", "skus": "sku"}
+FLAT_IDS: Final = ("product_id", "productId", "sku")
+FLAT: Final = "flat"
+
+MARKS: Final = frozenset({*LINES, *IDS, *FLAT_IDS})
+"""An event without any of these names no product."""
+
+FLAT_EVENTS: Final = frozenset({"Product Viewed", "Product Added", "Product Removed"})
+"""Events whose single product stands flat."""
+
+Raw = dict[str, Any]
+
+
+class Form(NamedTuple):
+    """How products were sent: the main form, and lists that repeat its ids."""
+
+    main: str
+    mirrors: tuple[str, ...]
+
+
+def read(lifted: Lifted) -> tuple[tuple[Item, ...], Form | None]:
+    """Take the products out of what a table left over; what is no product stays there."""
+    found = _read_lines(lifted) or _read_flat(lifted) or _read_ids(lifted)
+    if found is None:
+        return (), None
+    items, main = found
+    return items, Form(main, tuple(_take_mirrors(lifted.rest, items)))
+
+
+def _read_lines(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
+    for key in LINES:
+        rows = lifted.rest.get(key)
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+            del lifted.rest[key]
+            return tuple(_read_line(row, index, lifted.raw) for index, row in enumerate(rows)), key
+    return None
+
+
+def _read_line(row: dict[str, Any], index: int, raw: Raw) -> Item:
+    line = LINE_TABLE.lift(row)
+    _keep_raw(line, index, raw)
+    return Item(**line.parts.get("item", {}), properties=line.rest)
+
+
+def _keep_raw(line: Lifted, index: int, raw: Raw) -> None:
+    for path, spelling in line.raw.items():
+        raw[f"commerce.items[{index}].{path.removeprefix('item.')}"] = spelling
+
+
+def _read_flat(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
+    if not any(_is_id(lifted.rest.get(key)) for key in FLAT_IDS):
+        return None
+    flat = FLAT_TABLE.lift(lifted.rest)
+    lifted.rest = flat.rest
+    _keep_raw(flat, 0, lifted.raw)
+    return (Item(**flat.parts["item"]),), FLAT
+
+
+def _read_ids(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
+    for key, field in IDS.items():
+        ids = lifted.rest.get(key)
+        if isinstance(ids, list) and ids and all(isinstance(one, str) for one in ids):
+            del lifted.rest[key]
+            return tuple(Item(**{field: one}) for one in ids), key
+    return None
+
+
+def _is_id(value: Any) -> bool:
+    return (isinstance(value, str) and bool(value)) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _take_mirrors(rest: dict[str, Any], items: Sequence[Item]) -> list[str]:
+    """Take the lists of ids that say nothing new."""
+    mirrors = [key for key in IDS if key in rest and rest[key] == _ids(items, key)]
+    for key in mirrors:
+        del rest[key]
+    return mirrors
+
+
+def _ids(items: Sequence[Item], key: str) -> list[str]:
+    first, second = ("product_id", "sku") if key == "product_ids" else ("sku", "product_id")
+    ids = [getattr(item, first) or getattr(item, second) for item in items]
+    return [one for one in ids if one is not None]
+
+
+# --- out -------------------------------------------------------------------------------------------------
+
+
+def write(items: Sequence[Item], form: Any, raw: Raw, *, flat: bool, lost: list[Lost]) -> dict[str, Any]:
+    """Return the keys that name these products.
+
+    Args:
+        items: at least one.
+        form: how they were sent, where they came from Blueshift; then nothing is added to it.
+        raw: spellings to put back.
+        flat: whether one product may stand flat in this event.
+        lost: receives what did not go across unchanged.
+    """
+    sent = _form(form)
+    if sent is None or not _fits(items, sent.main):
+        return _write_all(items, raw, flat=flat, lost=lost)
+    out = {key: _ids(items, key) for key in sent.mirrors}
+    if sent.main == FLAT:
+        return {**_write_flat(items[0], raw, lost), **out}
+    if sent.main in IDS:
+        return {sent.main: _ids(items, sent.main), **out}
+    return {sent.main: _write_lines(items, raw, lost), **out}
+
+
+def _form(kept: Any) -> Form | None:
+    if not isinstance(kept, (list, tuple)) or not kept or not all(isinstance(key, str) for key in kept):
+        return None
+    main, *mirrors = kept
+    known = main in (*LINES, *IDS, FLAT) and set(mirrors) <= set(IDS)
+    return Form(main, tuple(mirrors)) if known else None
+
+
+def _fits(items: Sequence[Item], main: str) -> bool:
+    """Tell whether a form can hold what the items say by now."""
+    if main == FLAT:
+        return len(items) == 1
+    field = IDS.get(main)
+    return field is None or all(item == Item(**{field: getattr(item, field)}) for item in items)
+
+
+def _write_all(items: Sequence[Item], raw: Raw, *, flat: bool, lost: list[Lost]) -> dict[str, Any]:
+    """Write both ids everywhere: Blueshift's catalog is keyed by the one, its SDKs send the other."""
+    both = [_with_both_ids(item) for item in items]
+    if flat and len(both) == 1:
+        return _write_flat(both[0], raw, lost)
+    ids = _ids(items, "product_ids")
+    return {"products": _write_lines(both, raw, lost), **({"product_ids": ids} if ids else {})}
+
+
+def _with_both_ids(item: Item) -> Item:
+    if (item.sku is None) == (item.product_id is None):
+        return item
+    fields = {name: getattr(item, name) for name in item.__struct_fields__}
+    return Item(**{**fields, "sku": item.sku or item.product_id, "product_id": item.product_id or item.sku})
+
+
+def _write_lines(items: Sequence[Item], raw: Raw, lost: list[Lost]) -> list[dict[str, Any]]:
+    return [_write_line(item, f"commerce.items[{index}]", raw, lost) for index, item in enumerate(items)]
+
+
+def _write_line(item: Item, at: str, raw: Raw, lost: list[Lost]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    LINE_TABLE.lower("item", item, raw, row, [], at)
+    for key, value in item.properties.items():
+        if key in row:
+            put_aside(row, key, value, "property_", f"{at}.properties.{key}", lost)
+        else:
+            row[key] = value
+    return row
+
+
+def _write_flat(item: Item, raw: Raw, lost: list[Lost]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    FLAT_TABLE.lower("item", item, raw, out, [], "commerce.items[0]")
+    for key, value in item.properties.items():
+        put_aside(out, key, value, "product_", f"commerce.items[0].properties.{key}", lost)
+    return out
