@@ -1,324 +1,57 @@
-"""A vendor's names for canonical names and fields: one YAML table, used in both directions.
+"""A vendor's names for canonical events and fields: one YAML table, used in both directions.
 
-`Vocabulary` is what a file under ``mappings/vocabulary/`` says. A `Table` moves fields between a vendor's JSON
-object and the canonical event; a `Shape` is the table of one vendor event, with its product lines.
-
-What was spelled or typed unusually by the client (``"18.50"`` for 18.5, a second spelling of a key) is kept in
-the event's residue under ``raw`` and put back for the same vendor, unless a route has changed the value since.
+`Vocabulary` is what a file under ``mappings/vocabulary/`` says; a `Shape` is the table of one vendor event, with its
+product lines.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast, get_args
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from gateway import event as canonical
-from gateway import yamlfile
+from gateway import shape_check, yamlfile
 from gateway.errors import ConfigError, Problem
-from gateway.event import Commerce, Context, Event, Item, Kind, Profile
+from gateway.event import Commerce, Event, Item, Kind
+from gateway.table import Lifted, Raw, Slot, Spelling, Table, is_path, lower_context
+from gateway.values import to_decimal
 
-Raw = dict[str, Any]
-"""Canonical path -> ``[key, value]`` as the client wrote them."""
+__all__ = [
+    "Lifted",
+    "Lines",
+    "Raw",
+    "Shape",
+    "Slot",
+    "Spelling",
+    "Table",
+    "Vocabulary",
+    "load_vocabulary",
+    "lower_context",
+    "read_vocabulary",
+    "to_decimal",
+]
 
-_STRUCTS: Final[dict[str, type[Struct]]] = {
-    "commerce": Commerce,
-    "item": Item,
-    "context": Context,
-    "context.device": canonical.Device,
-    "context.app": canonical.App,
-    "context.page": canonical.Page,
-    "context.campaign": canonical.Campaign,
-    "profile": Profile,
-    "profile.location": canonical.Location,
-}
-"""The parts of an event that tables name fields of, besides the free ``properties`` and ``profile.traits``."""
-
-_FREE: Final = ("properties", "profile.traits")
-
-_NESTED: Final = {
-    "commerce": ("items",),
-    "item": ("properties",),
-    "context": ("device", "app", "page", "campaign"),
-    "profile": ("push_tokens", "vendor_ids", "location", "traits"),
-}
-"""Fields that are moved by code, or that are parts of their own."""
-
-
-# --- values ----------------------------------------------------------------------------------------------
-
-_NUMBER: Final = re.compile(r"[-+]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})")
-
-
-def _to_text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    return None
-
-
-def to_decimal(value: Any) -> Decimal | None:
-    """Return the finite number that a JSON value means, numeric text included, else None."""
-    if isinstance(value, float):
-        return Decimal(repr(value)) if value - value == 0 else None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        return Decimal(value)
-    return None
-
-
-def _to_float(value: Any) -> float | None:
-    number = to_decimal(value)
-    return None if number is None or abs(number) > Decimal("1e300") else float(number)
-
-
-def _to_texts(value: Any) -> tuple[str, ...] | None:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",")) if value else None
-    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    return None
-
-
-def _to_time(value: Any) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-class _Type(NamedTuple):
-    lift: Callable[[Any], Any]
-    exact: frozenset[type]
-    """JSON types whose values come back the same from the canonical value."""
-    lower: Callable[[Any], Any] | None
-    """None: the canonical value is the JSON value."""
-
-
-_TEXT: Final = _Type(_to_text, frozenset({str}), None)
-_TYPES: Final[dict[Any, _Type]] = {
-    str: _TEXT,
-    Decimal: _Type(to_decimal, frozenset({int, float}), None),
-    float: _Type(_to_float, frozenset({float}), None),
-    tuple: _Type(_to_texts, frozenset({list}), list),
-    datetime: _Type(_to_time, frozenset(), lambda moment: moment.isoformat().replace("+00:00", "Z")),
-    Any: _Type(lambda value: value, frozenset({str, int, float, bool, list, dict}), None),
-}
-
-
-def _type_of(struct: type[Struct], field: str) -> _Type:
-    hint = next(f.type for f in msgspec.structs.fields(struct) if f.name == field)
-    options = [arg for arg in get_args(hint) if arg not in (type(None), ...)] or [hint]
-    return _TYPES[tuple] if options == [str] and "tuple" in str(hint) else _TYPES[options[0]]
-
-
-# --- tables ----------------------------------------------------------------------------------------------
-
-
-class Slot(NamedTuple):
-    """One canonical field and its vendor key."""
-
-    part: str
-    field: str
-    path: str
-    key: str
-    type: _Type
-
-
-class Lifted:
-    """What a table took out of a vendor's object, by canonical part, and the rest of it."""
-
-    __slots__ = ("parts", "raw", "rest")
-
-    def __init__(self) -> None:
-        self.parts: dict[str, dict[str, Any]] = {}
-        self.rest: dict[str, Any] = {}
-        self.raw: Raw = {}
-
-    def commerce(self, items: tuple[Item, ...] = (), **more: Any) -> Commerce | None:
-        """Return the commerce part; `items` come before a product that stood flat in the object."""
-        item = self.parts.get("item")
-        fields = {**self.parts.get("commerce", {}), **more}
-        if item:
-            items = (*items, Item(**item))
-        return Commerce(**fields, items=items) if fields or items else None
-
-    def context(self, **more: Any) -> Context:
-        """Return the context part."""
-        fields = {**self.parts.get("context", {}), **more}
-        for name, struct in _CONTEXT_PARTS:
-            if inner := self.parts.get(name):
-                fields[name[8:]] = struct(**inner)
-        return Context(**fields) if fields else canonical.EMPTY_CONTEXT
-
-    def profile(self, **more: Any) -> Profile:
-        """Return the profile part; traits are not taken from `rest` unless given."""
-        fields = {**self.parts.get("profile", {}), **more}
-        if inner := self.parts.get("profile.location"):
-            fields["location"] = canonical.Location(**inner)
-        if traits := self.parts.get("profile.traits"):
-            fields["traits"] = {**traits, **fields.get("traits", {})}
-        return Profile(**fields) if fields else canonical.EMPTY_PROFILE
-
-    def properties(self) -> dict[str, Any]:
-        """Return the free properties: those with a canonical name, then the rest."""
-        named = self.parts.get("properties")
-        return {**named, **self.rest} if named else self.rest
-
-
-_CONTEXT_PARTS: Final = tuple((name, struct) for name, struct in _STRUCTS.items() if name.startswith("context."))
-
-
-class Table:
-    """Canonical paths and vendor keys, one to one, compiled for both directions."""
-
-    def __init__(self, spellings: Mapping[str, "Spelling"]) -> None:
-        self._by_key: dict[str, tuple[Slot, bool]] = {}
-        self._by_part: dict[str, dict[str, Slot]] = {}
-        for path, spelling in spellings.items():
-            self._add(path, spelling)
-        for part in _FREE:
-            self._reserve(self._by_part.get(part, {}))
-
-    def _add(self, path: str, spelling: "Spelling") -> None:
-        part, _, field = path.rpartition(".")
-        kind = _TYPES[Any] if part in _FREE else _type_of(_STRUCTS[part], field)
-        slot = Slot(part, field, path, spelling.as_, kind)
-        self._by_part.setdefault(part, {})[field] = slot
-        self._by_key[spelling.as_] = (slot, True)
-        for other in spelling.also:
-            self._by_key[other] = (slot, False)
-
-    def _reserve(self, slots: Mapping[str, Slot]) -> None:
-        """A free key that is some other key's canonical name must come back as it was sent."""
-        for slot in slots.values():
-            self._by_key.setdefault(slot.field, (slot, False))
-
-    def parts(self) -> set[str]:
-        """Return the canonical parts with a field in this table."""
-        return set(self._by_part)
-
-    def paths(self) -> Iterator[tuple[str, str]]:
-        """Yield every (canonical path, vendor key)."""
-        for slots in self._by_part.values():
-            for slot in slots.values():
-                yield slot.path, slot.key
-
-    def lift(self, source: Mapping[str, Any], prefix: str = "") -> Lifted:
-        """Take the known fields out of a vendor's object.
-
-        A value of an impossible type, a null, and a second spelling of a field already taken stay in `rest`.
-        `prefix` goes before the paths in `raw` (``commerce.items[0]``).
-        """
-        lifted = Lifted()
-        parts, rest, by_key = lifted.parts, lifted.rest, self._by_key
-        for key, value in source.items():
-            found = by_key.get(key)
-            if found is None or (value is None and key != found[0].field):
-                rest[key] = value
-                continue
-            slot, primary = found
-            if not primary and key == slot.field and slot.part in _FREE:
-                _lift_namesake(lifted, slot, value)
-                continue
-            part = parts.get(slot.part)
-            if part is None:
-                part = parts[slot.part] = {}
-            taken = None if slot.field in part else slot.type.lift(value)
-            if taken is None:
-                rest[key] = value
-                continue
-            part[slot.field] = taken
-            if not primary or type(value) not in slot.type.exact:
-                lifted.raw[prefix + slot.path] = [key, value]
-        for name in [name for name, fields in parts.items() if not fields]:
-            del parts[name]
-        return lifted
-
-    def lower(self, part: str, value: Any, raw: Raw, out: dict[str, Any], lost: list[str], at: str = "") -> None:
-        """Write one canonical part into a vendor's object.
-
-        Args:
-            part: its name: ``commerce``, ``context.page``, …
-            value: the Struct, or None.
-            raw: the spellings to put back.
-            out: receives keys and values.
-            lost: receives the canonical path of every field that has a value and no key.
-            at: the part's canonical path where it differs from its name (``commerce.items[0]``).
-        """
-        if value is None:
-            return
-        slots = self._by_part.get(part, {})
-        place = at or part
-        for field, default in _DEFAULTS[part]:
-            held = getattr(value, field)
-            if held is None or held == default:
-                continue
-            slot = slots.get(field)
-            if slot is None:
-                lost.append(f"{place}.{field}")
-                continue
-            self._put(slot, held, raw.get(f"{place}.{field}") if raw else None, out)
-
-    def lower_free(self, part: str, values: Mapping[str, Any], raw: Raw, out: dict[str, Any]) -> None:
-        """Write free values; those with a canonical name get the vendor's key."""
-        slots = self._by_part.get(part)
-        if not slots:
-            out.update(values)
-            return
-        for key, value in values.items():
-            slot = slots.get(key)
-            if slot is None:
-                out[key] = value
-            else:
-                self._put(slot, value, raw.get(slot.path) if raw else None, out)
-
-    @staticmethod
-    def _put(slot: Slot, held: Any, before: Any, out: dict[str, Any]) -> None:
-        if before is not None and slot.type.lift(before[1]) == held:
-            out[before[0]] = before[1]
-        else:
-            out[slot.key] = slot.type.lower(held) if slot.type.lower else held
-
-
-def _lift_namesake(lifted: Lifted, slot: Slot, value: Any) -> None:
-    """Take a free key that is spelled like a canonical name; a vendor's key that took the name gives way."""
-    part = lifted.parts.setdefault(slot.part, {})
-    if slot.field in part:
-        key, before = lifted.raw.pop(slot.path, None) or (slot.key, part[slot.field])
-        lifted.rest[key] = before
-    part[slot.field] = value
-    lifted.raw[slot.path] = [slot.field, value]
-
-
-_DEFAULTS: Final[dict[str, tuple[tuple[str, Any], ...]]] = {
-    part: tuple((f.name, f.default) for f in msgspec.structs.fields(struct) if f.name not in _NESTED.get(part, ()))
-    for part, struct in _STRUCTS.items()
-}
+ITEMS: Final = "commerce.items"
+"""In a `Raw`: ``[key]`` under which the product lines stood, when it is not the usual one or could be doubted."""
+FLAT: Final = "item"
+"""In a `Raw`: ``[index]`` of the product that stood flat in the object beside the lines."""
 
 
 class Lines(NamedTuple):
     """Where the product lines stand and how one is written."""
 
     at: str
-    also: frozenset[str]
+    also: tuple[str, ...]
     each: Table
 
 
 class Shape:
     """One vendor event: its names in both worlds, its fields, its product lines."""
 
-    __slots__ = ("also", "kind", "lines", "name", "table", "vendor_name")
+    __slots__ = ("_flat", "also", "kind", "lines", "name", "table", "vendor_name")
 
     def __init__(
         self,
@@ -335,97 +68,102 @@ class Shape:
         self.also = also
         self.table = table
         self.lines = lines
+        self._flat = "item" in table.parts()
 
     def lift(self, source: Mapping[str, Any]) -> tuple[Lifted, Commerce | None]:
         """Take a vendor's flat properties apart; returns the fields, and the commerce part with all products."""
         lifted = self.table.lift(source)
-        return lifted, lifted.commerce(self._lift_lines(lifted) if self.lines else ())
+        items = self._lift_lines(self.lines, lifted) if self.lines else ()
+        if items and "item" in lifted.parts:
+            lifted.raw[FLAT] = [len(items)]
+        return lifted, lifted.commerce(items)
 
-    def _lift_lines(self, lifted: Lifted) -> tuple[Item, ...]:
-        lines = cast("Lines", self.lines)
-        for key in (lines.at, *lines.also):
-            rows = lifted.rest.get(key)
-            if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
-                break
-        else:
+    def _lift_lines(self, lines: Lines, lifted: Lifted) -> tuple[Item, ...]:
+        key = next((key for key in (lines.at, *lines.also) if _are_rows(lifted.rest.get(key))), None)
+        if key is None:
             return ()
-        del lifted.rest[key]
-        if key != lines.at:
-            lifted.raw["commerce.items"] = [key]
-        items = []
-        for index, row in enumerate(rows):
-            at = f"commerce.items[{index}]."
-            line = lines.each.lift(row)
-            for path, spelling in line.raw.items():
-                lifted.raw[at + path.removeprefix("item.")] = spelling
-            items.append(Item(**line.parts.get("item", {}), properties=line.rest))
-        return tuple(items)
+        if self._flat or key != lines.at:
+            lifted.raw[ITEMS] = [key]
+        rows = enumerate(lifted.rest.pop(key))
+        return tuple(_lift_line(lines.each.lift(row), f"{ITEMS}[{index}]", lifted.raw) for index, row in rows)
 
     def lower(self, event: Event, raw: Raw) -> tuple[dict[str, Any], list[str]]:
         """Return the vendor's flat properties of an event and the canonical paths that found no key.
 
-        Looks at ``commerce``, ``context``, ``properties``, and at ``profile`` when the table names its fields.
+        Looks at ``commerce``, ``context`` and ``properties``. A property whose key a field needs is lost.
         """
-        out: dict[str, Any] = {}
         lost: list[str] = []
-        table = self.table
-        table.lower_free("properties", event.properties, raw, out)
+        fields: dict[str, Any] = {}
         if event.commerce is not None:
-            table.lower("commerce", event.commerce, raw, out, lost)
-            self._lower_items(event.commerce.items, raw, out, lost)
+            self.table.lower("commerce", event.commerce, raw, fields, lost)
+            self._lower_items(event.commerce.items, raw, fields, lost)
         if event.context is not canonical.EMPTY_CONTEXT:
-            lower_context(table, event.context, raw, out, lost)
-        return out, lost
+            lower_context(self.table, event.context, raw, fields, lost)
+        free: dict[str, Any] = {}
+        self.table.lower_free("properties", event.properties, raw, free, lost)
+        return _joined(free, fields, "properties", lost), lost
 
     def _lower_items(self, items: tuple[Item, ...], raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
-        if not items:
-            return
-        flat = "item" in self.table.parts()
-        if flat and (len(items) == 1 or self.lines is None):
-            self._lower_flat(items[0], raw, out, lost)
-            items, start = items[1:], 1
-        else:
-            start = 0
-        if not items:
-            return
-        if self.lines is None:
-            lost.extend(f"commerce.items[{start + index}]" for index in range(len(items)))
-            return
-        rows = [self._lower_line(f"commerce.items[{start + i}]", item, raw, lost) for i, item in enumerate(items)]
-        out[raw["commerce.items"][0] if "commerce.items" in raw else self.lines.at] = rows
+        flat = self._flat_index(items, raw)
+        rows = [index for index in range(len(items)) if index != flat]
+        if rows and self.lines is None:
+            lost.extend(f"{ITEMS}[{index}]" for index in rows)
+        elif rows and self.lines:
+            key = raw[ITEMS][0] if ITEMS in raw else self.lines.at
+            out[key] = [_lower_line(self.lines.each, f"{ITEMS}[{index}]", items[index], raw, lost) for index in rows]
+        if flat is not None:
+            self._lower_flat(flat, items[flat], raw, out, lost)
 
-    def _lower_line(self, at: str, item: Item, raw: Raw, lost: list[str]) -> dict[str, Any]:
-        row: dict[str, Any] = {**item.properties}
-        cast("Lines", self.lines).each.lower("item", item, raw, row, lost, at)
-        return row
+    def _flat_index(self, items: Sequence[Item], raw: Raw) -> int | None:
+        """Return which product stands flat in the object: the one that did, else the only one."""
+        if not (self._flat and items):
+            return None
+        if FLAT in raw and raw[FLAT][0] < len(items):
+            return int(raw[FLAT][0])
+        alone = self.lines is None or (len(items) == 1 and ITEMS not in raw)
+        return 0 if alone else None
 
-    def _lower_flat(self, item: Item, raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
-        self.table.lower("item", item, {k: v for k, v in raw.items() if k.startswith("item.")}, out, lost, "item")
-        lost[:] = [
-            path.replace("item.", "commerce.items[0].", 1) if path.startswith("item.") else path for path in lost
-        ]
+    def _lower_flat(self, index: int, item: Item, raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
+        missing: list[str] = []
+        self.table.lower("item", item, raw, out, missing)
+        place = f"{ITEMS}[{index}]"
+        lost += [f"{place}.{path.removeprefix('item.')}" for path in missing]
         for key, value in item.properties.items():
             if key in out:
-                lost.append(f"commerce.items[0].properties.{key}")
+                lost.append(f"{place}.properties.{key}")
             else:
                 out[key] = value
 
 
-def lower_context(table: Table, context: Context, raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
-    """Write an event's whole context; see `Table.lower`."""
-    table.lower("context", context, raw, out, lost)
-    for name, _ in _CONTEXT_PARTS:
-        table.lower(name, getattr(context, name[8:]), raw, out, lost)
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and set(map(type, value)) == {dict}
+
+
+def _lift_line(line: Lifted, at: str, raw: Raw) -> Item:
+    if line.raw:
+        raw.update({f"{at}.{path.removeprefix('item.')}": spelling for path, spelling in line.raw.items()})
+    return Item(**line.parts.get("item", {}), properties=line.properties())
+
+
+def _lower_line(table: Table, at: str, item: Item, raw: Raw, lost: list[str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    table.lower("item", item, raw, fields, lost, at)
+    if not item.properties:
+        return fields
+    free: dict[str, Any] = {}
+    table.lower_free("properties", item.properties, raw, free, lost, f"{at}.properties")
+    return _joined(free, fields, f"{at}.properties", lost)
+
+
+def _joined(free: dict[str, Any], fields: dict[str, Any], at: str, lost: list[str]) -> dict[str, Any]:
+    """Put fields into free values; a free value whose key is taken is lost."""
+    if not free.keys().isdisjoint(fields):
+        lost += [f"{at}.{key}" for key in free if key in fields]
+    free.update(fields)
+    return free
 
 
 # --- files -----------------------------------------------------------------------------------------------
-
-
-class Spelling(Struct, frozen=True, rename={"as_": "as"}, forbid_unknown_fields=True):
-    """A vendor's key or name, and other spellings of it that clients use."""
-
-    as_: str
-    also: tuple[str, ...] = ()
 
 
 class _LinesEntry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -478,7 +216,7 @@ class Vocabulary:
             self._by_kind.setdefault(entry.kind, shape)
 
     def _lines(self, entry: _LinesEntry | None) -> Lines | None:
-        return None if entry is None else Lines(entry.at, frozenset(entry.also), self.table(entry.each))
+        return None if entry is None else Lines(entry.at, entry.also, self.table(entry.each))
 
     def table(self, *names: str) -> Table:
         """Return the named tables as one; of two rows for a path or a key, the first holds."""
@@ -537,8 +275,8 @@ def read_vocabulary(path: Path) -> Vocabulary:
     document = yamlfile.read(path)
     try:
         file = msgspec.convert(document.value, _File)
-    except msgspec.ValidationError as error:
-        raise ConfigError([*document.problems, Problem(str(path), 0, 0, str(error))]) from None
+    except msgspec.ValidationError:
+        raise ConfigError([*document.problems, *shape_check.problems(document, document.value, _File)]) from None
     problems = [*document.problems, *_check_tables(document, file), *_check_events(document, file)]
     if problems:
         raise ConfigError(problems)
@@ -550,7 +288,7 @@ def _check_tables(document: yamlfile.Document, file: _File) -> Iterator[Problem]
         seen: dict[str, str] = {}
         for path, spelling in _spellings(rows).items():
             place = ("tables", table, path)
-            if not _is_path(path):
+            if not is_path(path):
                 yield document.problem(place, f"{path!r} is no field of the canonical event", at_key=True)
             for key in (spelling.as_, *spelling.also):
                 if key in seen:
@@ -558,23 +296,35 @@ def _check_tables(document: yamlfile.Document, file: _File) -> Iterator[Problem]
                 seen[key] = path
 
 
-def _is_path(path: str) -> bool:
-    part, _, field = path.rpartition(".")
-    return bool(field) and (part in _FREE or any(field == name for name, _ in _DEFAULTS.get(part, ())))
-
-
 def _check_events(document: yamlfile.Document, file: _File) -> Iterator[Problem]:
     seen: dict[str, str] = {}
-    for name, raw_entry in file.events.items():
-        entry = _EventEntry(raw_entry) if isinstance(raw_entry, str) else raw_entry
+    yield from _check_names(document, file, ("always",), file.always)
+    yield from _check_lines(document, file, ("lines",), file.lines)
+    for name, row in file.events.items():
+        entry, place = _EventEntry(row) if isinstance(row, str) else row, ("events", name)
         for spelling in (entry.as_, *entry.also):
             if spelling in seen:
-                yield document.problem(("events", name), f"{spelling!r} already stands for {seen[spelling]!r}")
+                yield document.problem(place, f"{spelling!r} already stands for {seen[spelling]!r}")
             seen[spelling] = name
-        lines = (entry.lines.each,) if isinstance(entry.lines, _LinesEntry) else ()
-        for table in (*entry.tables, *lines):
-            if table not in file.tables:
-                yield document.problem(("events", name), f"there is no table {table!r}")
-    for table in (*file.always, *((file.lines.each,) if file.lines else ())):
-        if table not in file.tables:
-            yield document.problem(("always",), f"there is no table {table!r}")
+        yield from _check_names(document, file, (*place, "tables"), entry.tables)
+        yield from _check_lines(document, file, (*place, "lines"), entry.lines)
+
+
+def _check_names(
+    document: yamlfile.Document, file: _File, place: yamlfile.Place, names: Sequence[str]
+) -> Iterator[Problem]:
+    for name in names:
+        if name not in file.tables:
+            yield document.problem(place, f"there is no table {name!r}; {shape_check.unknown(name, list(file.tables))}")
+
+
+def _check_lines(
+    document: yamlfile.Document, file: _File, place: yamlfile.Place, entry: _LinesEntry | bool | None
+) -> Iterator[Problem]:
+    if not isinstance(entry, _LinesEntry):
+        return
+    yield from _check_names(document, file, (*place, "each"), (entry.each,))
+    for path in file.tables.get(entry.each, {}):
+        if not path.startswith(("item.", "properties.")):
+            message = f"a table of product lines can name 'item.…' and 'properties.…', not {path!r}"
+            yield document.problem(("tables", entry.each, path), message, at_key=True)

@@ -1,0 +1,323 @@
+"""Moves fields between a vendor's JSON object and the canonical event, by a one-to-one table of names.
+
+What was spelled or typed unusually by the client (``"18.50"`` for 18.5, a second spelling of a key) is kept under
+its canonical path in a `Raw`, and put back for the same vendor unless a route has changed the value since.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
+
+from gateway import event as canonical
+from gateway.event import Commerce, Context, Item, Profile
+from gateway.values import FREE, ValueType, type_of
+
+Raw = dict[str, Any]
+"""Canonical path -> ``[key, value]`` as the client wrote them."""
+
+STRUCTS: Final[dict[str, type[Struct]]] = {
+    "commerce": Commerce,
+    "item": Item,
+    "context": Context,
+    "context.device": canonical.Device,
+    "context.app": canonical.App,
+    "context.page": canonical.Page,
+    "context.campaign": canonical.Campaign,
+    "profile": Profile,
+    "profile.location": canonical.Location,
+}
+"""The closed parts of an event that tables name fields of."""
+
+FREE_PARTS: Final = ("properties", "profile.traits")
+"""The parts whose fields can have any name."""
+
+_MOVED_BY_CODE: Final = {
+    "commerce": ("items",),
+    "item": ("properties",),
+    "context": ("device", "app", "page", "campaign"),
+    "profile": ("push_tokens", "vendor_ids", "location", "traits"),
+}
+"""Fields that are parts of their own, or too unlike between vendors for a table."""
+
+FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    part: tuple(name for name in struct.__struct_fields__ if name not in _MOVED_BY_CODE.get(part, ()))
+    for part, struct in STRUCTS.items()
+}
+"""What a table can name in each closed part."""
+
+_CONTEXT_PARTS: Final = tuple((name, name[8:], struct) for name, struct in STRUCTS.items() if name[:8] == "context.")
+
+
+class Spelling(Struct, frozen=True, rename={"as_": "as"}, forbid_unknown_fields=True):
+    """A vendor's key or name, and other spellings of it that clients use."""
+
+    as_: str
+    also: tuple[str, ...] = ()
+
+
+class Slot(NamedTuple):
+    """One canonical field and its vendor key."""
+
+    part: str
+    field: str
+    path: str
+    key: str
+    type: ValueType
+
+
+class Lifted:
+    """What a table took out of a vendor's object, by canonical part, and the rest of it."""
+
+    __slots__ = ("parts", "raw", "rest")
+
+    def __init__(self) -> None:
+        self.parts: dict[str, dict[str, Any]] = {}
+        self.rest: dict[str, Any] = {}
+        self.raw: Raw = {}
+
+    def commerce(self, items: tuple[Item, ...] = (), **more: Any) -> Commerce | None:
+        """Return the commerce part; `items` come before a product that stood flat in the object."""
+        item = self.parts.get("item")
+        fields = {**self.parts.get("commerce", {}), **more}
+        if item:
+            items = (*items, Item(**item))
+        return Commerce(**fields, items=items) if fields or items else None
+
+    def context(self, **more: Any) -> Context:
+        """Return the context part."""
+        fields = {**self.parts.get("context", {}), **more}
+        for name, field, struct in _CONTEXT_PARTS:
+            if inner := self.parts.get(name):
+                fields[field] = struct(**inner)
+        return Context(**fields) if fields else canonical.EMPTY_CONTEXT
+
+    def profile(self, **more: Any) -> Profile:
+        """Return the profile part; traits are not taken from `rest` unless given."""
+        fields = {**self.parts.get("profile", {}), **more}
+        if inner := self.parts.get("profile.location"):
+            fields["location"] = canonical.Location(**inner)
+        if traits := self.parts.get("profile.traits"):
+            fields["traits"] = {**traits, **fields.get("traits", {})}
+        return Profile(**fields) if fields else canonical.EMPTY_PROFILE
+
+    def properties(self) -> dict[str, Any]:
+        """Return the free properties: those with a canonical name, then the rest."""
+        named = self.parts.get("properties")
+        return {**named, **self.rest} if named else self.rest
+
+
+def _values_of(fields: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads these fields of a Struct at once."""
+    if len(fields) > 1:
+        return attrgetter(*fields)
+    return lambda part: tuple(getattr(part, field) for field in fields)
+
+
+class _Plan:
+    """How one closed part is written: the fields that have a key, and those that are lost."""
+
+    __slots__ = ("fields", "keys", "missing", "missing_values", "types", "values", "writes")
+
+    def __init__(self, fields: tuple[str, ...], slots: Mapping[str, Slot]) -> None:
+        self.fields = tuple(field for field in fields if field in slots)
+        self.values = _values_of(self.fields)
+        self.keys = tuple(slots[field].key for field in self.fields)
+        self.types = tuple(slots[field].type for field in self.fields)
+        self.writes = tuple(kind.lower for kind in self.types)
+        self.missing = tuple(field for field in fields if field not in slots)
+        self.missing_values = _values_of(self.missing)
+
+
+_Entry = tuple[str, str, str, frozenset[type], Callable[[Any], Any], frozenset[type]]
+"""A vendor's key: part, field, path, types taken untouched, how others are taken, types that leave no trace."""
+
+_NOTHING: Final[frozenset[type]] = frozenset()
+_EMPTY: Final = ()
+
+
+class Table:
+    """Canonical paths and vendor keys, one to one, compiled for both directions."""
+
+    def __init__(self, spellings: Mapping[str, Spelling]) -> None:
+        self._by_key: dict[str, _Entry] = {}
+        self._by_part: dict[str, dict[str, Slot]] = {}
+        for path, spelling in spellings.items():
+            self._add(path, spelling)
+        self._names = {slot.field: slot for part in reversed(FREE_PARTS) for slot in self._slots(part).values()}
+        self._plans = {part: _Plan(FIELDS[part], self._slots(part)) for part in STRUCTS}
+
+    def _add(self, path: str, spelling: Spelling) -> None:
+        part, _, field = path.rpartition(".")
+        kind = FREE if part in FREE_PARTS else type_of(STRUCTS[part], field)
+        slot = Slot(part, field, path, spelling.as_, kind)
+        self._by_part.setdefault(part, {})[field] = slot
+        for key in (spelling.as_, *spelling.also):
+            quiet = kind.exact if key == spelling.as_ else _NOTHING
+            self._by_key[key] = (part, field, path, kind.same, kind.lift, quiet)
+
+    def _slots(self, part: str) -> dict[str, Slot]:
+        return self._by_part.get(part, {})
+
+    def parts(self) -> set[str]:
+        """Return the canonical parts with a field in this table."""
+        return set(self._by_part)
+
+    def paths(self) -> Iterator[tuple[str, str]]:
+        """Yield every (canonical path, vendor key)."""
+        for slots in self._by_part.values():
+            for slot in slots.values():
+                yield slot.path, slot.key
+
+    def lift(self, source: Mapping[str, Any], prefix: str = "") -> Lifted:
+        """Take the known fields out of a vendor's object.
+
+        A value of an impossible type, a null, and a second spelling of a field already taken stay in `rest`.
+        `prefix` goes before the paths in `raw`.
+        """
+        lifted = Lifted()
+        parts, rest, by_key = lifted.parts, lifted.rest, self._by_key
+        for key, value in source.items():
+            found = by_key.get(key)
+            if found is None or value is None:
+                rest[key] = value
+                continue
+            name, field, path, same, convert, quiet = found
+            kind = type(value)
+            taken = value if kind in same else convert(value)
+            part = parts.get(name)
+            if taken is None or (part is not None and field in part):
+                rest[key] = value
+                continue
+            if part is None:
+                parts[name] = {field: taken}
+            else:
+                part[field] = taken
+            if kind not in quiet:
+                lifted.raw[prefix + path] = [key, value]
+        if not self._names.keys().isdisjoint(rest):
+            self._reclaim(lifted, prefix)
+        return lifted
+
+    def _reclaim(self, lifted: Lifted, prefix: str) -> None:
+        """Give free keys that are spelled like canonical names these names; whoever took one gives way."""
+        waiting = [key for key in lifted.rest if key in self._names]
+        while waiting:
+            slot = self._names[waiting.pop()]
+            value = lifted.rest.pop(slot.field)
+            part = lifted.parts.setdefault(slot.part, {})
+            before = lifted.raw.pop(prefix + slot.path, None)
+            if slot.field in part:
+                key, held = before or (slot.key, part[slot.field])
+                lifted.rest[key] = held
+                waiting += [key] if key in self._names else []
+            part[slot.field] = value
+            if slot.key != slot.field:
+                lifted.raw[prefix + slot.path] = [slot.field, value]
+
+    def lower(self, part: str, value: Any, raw: Raw, out: dict[str, Any], lost: list[str], at: str = "") -> None:
+        """Write one closed canonical part into a vendor's object.
+
+        Args:
+            part: its name: ``commerce``, ``context.page``, …
+            value: the Struct, or None.
+            raw: the spellings to put back.
+            out: receives keys and values.
+            lost: receives the canonical path of every field that has a value and no key.
+            at: the part's canonical path where it differs from its name (``commerce.items[0]``).
+        """
+        if value is None:
+            return
+        plan = self._plans[part]
+        if plan.missing:
+            for field, held in zip(plan.missing, plan.missing_values(value), strict=True):
+                if held is not None and held is not _EMPTY:
+                    lost.append(f"{at or part}.{field}")
+        for key, write, held in zip(plan.keys, plan.writes, plan.values(value), strict=True):
+            if held is not None and held is not _EMPTY:
+                out[key] = write(held) if write else held
+        if raw:
+            self._respell(part, at or part, value, raw, out)
+
+    def _respell(self, part: str, place: str, value: Any, raw: Raw, out: dict[str, Any]) -> None:
+        """Put back how the client wrote the fields that were not changed since."""
+        plan = self._plans[part]
+        for field, key, kind, held in zip(plan.fields, plan.keys, plan.types, plan.values(value), strict=True):
+            before = raw.get(f"{place}.{field}")
+            if before and held is not None and self._stands(before[0], field) and kind.lift(before[1]) == held:
+                del out[key]
+                out[before[0]] = before[1]
+
+    def _stands(self, key: str, field: str) -> bool:
+        """Tell whether a key stands for a field here, and not only in the table it was lifted with."""
+        return key in self._by_key and self._by_key[key][1] == field
+
+    def lower_free(
+        self,
+        part: str,
+        values: Mapping[str, Any],
+        raw: Raw,
+        out: dict[str, Any],
+        lost: list[str] | None = None,
+        at: str = "",
+    ) -> None:
+        """Write free values; those with a canonical name get the vendor's key, which no other value may take.
+
+        Args:
+            part: its name: ``properties`` or ``profile.traits``.
+            values: by canonical name, or by any other.
+            raw: the spellings to put back.
+            out: receives keys and values.
+            lost: receives the canonical path of every value whose key was needed for another.
+            at: the part's canonical path where it differs from its name (``commerce.items[0].properties``).
+        """
+        slots = self._by_part.get(part)
+        if slots is None:
+            out.update(values)
+            return
+        place, size = at or part, len(out)
+        for name, value in values.items():
+            slot = slots.get(name)
+            out[name if slot is None else _key_of(slot, value, raw.get(f"{place}.{name}"))] = value
+        if len(out) < size + len(values):
+            _lower_rivals(slots, values, raw, out, [] if lost is None else lost, place)
+
+
+def _lower_rivals(
+    slots: Mapping[str, Slot], values: Mapping[str, Any], raw: Raw, out: dict[str, Any], lost: list[str], place: str
+) -> None:
+    """Write free values of which several need one key: it goes to the one whose name in the table it is."""
+    keys = {}
+    for name, value in values.items():
+        slot = slots.get(name)
+        keys[name] = name if slot is None else _key_of(slot, value, raw.get(f"{place}.{name}"))
+    owners: dict[str, str] = {}
+    for name in sorted(values, key=lambda name: name in slots and keys[name] == slots[name].key):
+        if keys[name] in owners:
+            lost.append(f"{place}.{owners[keys[name]]}")
+        owners[keys[name]] = name
+        out[keys[name]] = values[name]
+
+
+def _key_of(slot: Slot, value: Any, before: Any) -> str:
+    """Return the key of a free value: as the client spelled it, unless it was changed since."""
+    return before[0] if before and _is_same(before[1], value) else slot.key
+
+
+def _is_same(before: Any, now: Any) -> bool:
+    """Tell whether a free value was not changed; true is not 1."""
+    return type(before) is type(now) and before == now
+
+
+def lower_context(table: Table, context: Context, raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
+    """Write an event's whole context; see `Table.lower`."""
+    table.lower("context", context, raw, out, lost)
+    for name, field, _ in _CONTEXT_PARTS:
+        table.lower(name, getattr(context, field), raw, out, lost)
+
+
+def is_path(path: str) -> bool:
+    """Tell whether a table can name this canonical path."""
+    part, _, field = path.rpartition(".")
+    return bool(field) and (part in FREE_PARTS or field in FIELDS.get(part, ()))
