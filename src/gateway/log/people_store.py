@@ -42,11 +42,9 @@ def identifiers(profile: "Profile | _Who", own: str | None = None) -> Keys:
     """Return a profile's identifiers; of the vendors' ids, the one under the name `own` is first."""
     ids = profile.vendor_ids
     names = sorted(ids, key=lambda name: (name != own, name))
-    keys = [(_VENDOR + name, ids[name]) for name in names if ids[name]]
-    for field in _FIELDS:
-        if value := getattr(profile, field):
-            keys.append((field, value.lower() if field == "email" else value))
-    return tuple(keys)
+    made = [(_VENDOR + name, ids[name]) for name in names if ids[name]]
+    held = [(field, value) for field in _FIELDS if (value := getattr(profile, field))]
+    return (*made, *((field, value.lower() if field == "email" else value) for field, value in held))
 
 
 def seed(source: str, keys: Keys) -> str:
