@@ -1,0 +1,151 @@
+"""A canonical person as Klaviyo's wrapped profile.
+
+Every field with a place among the attributes goes there, the rest among the custom properties, and what has neither
+is reported. An identifier that Klaviyo would refuse, and the whole request with it, is kept as a property instead.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from adapters.klaviyo import limits
+from adapters.klaviyo.decode_person import consent_of
+from adapters.klaviyo.fit import fit
+from adapters.klaviyo.names import IDENTIFY_TRAITS, KX, LOCATION, PROFILE, SLUG, TRAITS, is_minted
+from adapters.klaviyo.values import is_email, is_phone
+from adapters.klaviyo.wire import Json
+from gateway.adapter import EncodeError, Event, Loss
+from gateway.event import EMPTY_CONTEXT, Profile, leaves
+
+_Check = Callable[[str], Any]
+
+_REFUSED: Final[tuple[tuple[str, str, _Check, str, str], ...]] = (
+    ("email", "email", is_email, "Email Address", "Klaviyo refuses what is no e-mail address"),
+    (
+        "phone",
+        "phone_number",
+        is_phone,
+        "Phone Number",
+        "Klaviyo refuses a phone number that is not E.164 (+15005550142)",
+    ),
+    (
+        "user_id",
+        "external_id",
+        lambda text: 0 < len(text) <= limits.EXTERNAL_ID.value,
+        "External ID",
+        f"an external id may have at most {limits.EXTERNAL_ID.value} characters",
+    ),
+    ("anonymous_id", "anonymous_id", bool, "Anonymous ID", "an empty identifier names nobody"),
+)
+"""(canonical field, key, check, custom property to keep it in, why it was moved)."""
+
+_NO_CONSENT: Final = "Klaviyo takes permissions through its subscription calls, not with events or profiles."
+_NO_ID: Final = "no identifier that Klaviyo takes: id, email, phone (E.164), external_id, anonymous_id or _kx"
+
+
+def person(event: Event, index: int, raw: Json, lost: list[Loss], *, identify: bool = False) -> Json:
+    """Return the profile resource, ``{"type", "id", "attributes"}``.
+
+    Args:
+        event: whose profile, consent and IP address are written.
+        index: its place among the events given, for `lost`.
+        raw: the client's own spellings, by canonical path.
+        lost: receives what did not go across unchanged.
+        identify: whether it goes to the profile endpoint, which takes no anonymous id.
+
+    Raises:
+        EncodeError: nothing in it says who it is, as far as Klaviyo would know.
+    """
+    who = event.profile
+    attributes, location, properties = _fields(who, index, raw, lost, identify)
+    _move_refused(who, attributes, properties, index, lost)
+    if identify and "anonymous_id" in attributes:
+        del attributes["anonymous_id"]
+        reason = "Klaviyo takes anonymous ids with events only, not with profiles."
+        lost.append(Loss(index, "profile.anonymous_id", "dropped", reason))
+    data: Json = {"type": "profile", "attributes": attributes}
+    if who.vendor_ids:
+        _put_ids(who.vendor_ids, data, attributes, index, lost)
+    if not ("id" in data or _named(attributes)):
+        raise EncodeError(_NO_ID)
+    if event.consent:
+        _put_consent(event, properties, raw, index, lost)
+    if event.context is not EMPTY_CONTEXT and event.context.ip is not None:
+        location["ip"] = event.context.ip
+    if location:
+        attributes["location"] = location
+    if properties:
+        attributes["properties"] = fit(properties, "profile.traits", index, lost)
+    return data
+
+
+def _named(attributes: Json) -> bool:
+    return any(key in attributes for key in ("email", "phone_number", "external_id", "anonymous_id", "_kx"))
+
+
+def _fields(who: Profile, index: int, raw: Json, lost: list[Loss], identify: bool) -> tuple[Json, Json, Json]:
+    attributes: Json = {}
+    location: Json = {}
+    named: Json = {}
+    homeless: list[str] = []
+    PROFILE.lower("profile", who, raw, attributes, homeless)
+    if homeless:
+        homeless = _second_homes(who, raw, homeless, location, named, identify)
+    if who.location is not None:
+        LOCATION.lower("profile.location", who.location, raw, location, homeless)
+    properties = {**who.traits, **named}
+    reason = "Its name is that of one of the profile's own fields."
+    lost += [Loss(index, f"profile.traits.{key}", "dropped", reason) for key in who.traits if key in named]
+    if who.push_tokens:
+        homeless += [f"profile.push_tokens[{i}]" for i in range(len(who.push_tokens))]
+    if homeless:
+        lost += [Loss(index, path, "dropped", "Klaviyo has no field for it on this call.") for path in homeless]
+    return attributes, location, properties
+
+
+def _second_homes(
+    who: Profile, raw: Json, homeless: list[str], location: Json, named: Json, identify: bool
+) -> list[str]:
+    """Write the fields that stand below the attributes; return the paths that stand nowhere."""
+    for table, out in ((LOCATION, location), (IDENTIFY_TRAITS if identify else TRAITS, named)):
+        misses: list[str] = []
+        table.lower("profile", who, raw, out, misses)
+        homeless = [path for path in homeless if path in misses]
+    return homeless if identify else [path for path in homeless if path != "profile.device_id"]
+
+
+def _move_refused(who: Profile, attributes: Json, properties: Json, index: int, lost: list[Loss]) -> None:
+    for field, key, accepts, kept_as, why in _REFUSED:
+        value = getattr(who, field)
+        if value is None or accepts(value):
+            continue
+        del attributes[key]
+        if not value or kept_as in properties:
+            lost.append(Loss(index, f"profile.{field}", "dropped", f"Not sent: {why}."))
+        else:
+            properties[kept_as] = value
+            place = f"profile.properties.{kept_as}"
+            lost.append(Loss(index, f"profile.{field}", "renamed", f"Kept as a custom property: {why}.", place))
+
+
+def _put_ids(ids: dict[str, str], data: Json, attributes: Json, index: int, lost: list[Loss]) -> None:
+    for vendor, value in ids.items():
+        path = f"profile.vendor_ids.{vendor}"
+        if vendor == KX and value:
+            attributes["_kx"] = value
+        elif vendor != SLUG or not value:
+            lost.append(Loss(index, path, "dropped", "This id means nothing to Klaviyo."))
+        elif is_minted(value):
+            lost.append(Loss(index, path, "dropped", "The gateway made this id up; Klaviyo does not know it."))
+        else:
+            data["id"] = value
+
+
+def _put_consent(event: Event, properties: Json, raw: Json, index: int, lost: list[Loss]) -> None:
+    before = raw.get("consent")
+    if before and consent_of(before[1]) == event.consent:
+        properties["$consent"] = before[1]
+        return
+    for path, _ in leaves(msgspec.to_builtins(event.consent), "consent"):
+        lost.append(Loss(index, path, "dropped", _NO_CONSENT))

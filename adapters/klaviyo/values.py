@@ -1,0 +1,128 @@
+"""What Klaviyo accepts for a value: time, money, e-mail, phone, free properties.
+
+Each function returns the canonical value or raises `Invalid` with a pointer relative to the object it stands in.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from adapters.klaviyo import limits
+from adapters.klaviyo.errors import Invalid
+from gateway.adapter import parse_time
+
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_EARLIEST: Final = datetime(limits.EARLIEST.value, 1, 1, tzinfo=UTC)
+_AHEAD: Final = timedelta(days=limits.AHEAD.value)
+_EMAIL: Final = re.compile(r"[^\s@\"(),:;<>\[\\\]]+@[^\s@.]+(\.[^\s@.]+)+")
+_PHONE: Final = re.compile(
+    rf"\+[1-9]\d{{{limits.PHONE_DIGITS_LEAST.value - 1},{limits.PHONE_DIGITS.value - 1}}}", re.ASCII
+)
+_NUMBER: Final = re.compile(r"-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+is_email: Final = _EMAIL.fullmatch
+is_phone: Final = _PHONE.fullmatch
+"""E.164: a plus, then digits alone."""
+
+
+def in_window(moment: datetime, now: datetime) -> bool:
+    """Tell whether Klaviyo takes an event of that moment now."""
+    return moment >= _EARLIEST and moment - now <= _AHEAD
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """Return an RFC 3339 time in UTC; one without an offset is taken for UTC."""
+    found = parse_time(text) if _TIME.fullmatch(text) else None
+    if found is None:
+        raise Invalid("/time", "Datetime has wrong format. Use RFC 3339: YYYY-MM-DDThh:mm:ss[+HH:MM|-HH:MM|Z].")
+    if not in_window(found, now):
+        raise Invalid("/time", f"The time must be after {limits.EARLIEST.value} and at most one year in the future.")
+    return found
+
+
+def to_number(value: Any) -> Decimal | None:
+    """Return the number that a JSON value means, numeric text included, else None."""
+    if isinstance(value, str):
+        return number(value) if len(value) <= limits.MONEY_TEXT.value else None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number(repr(value))
+    return value if isinstance(value, Decimal) else None
+
+
+def number(text: str) -> Decimal | None:
+    """Return the number a text spells, None when it spells none or one that no float can hold."""
+    if len(text) > limits.MONEY_TEXT.value or not _NUMBER.fullmatch(text):
+        return None
+    size = abs(float(text))
+    return None if size == float("inf") else Decimal(text)
+
+
+def amount(raw: bytes) -> tuple[Decimal | None, str | None]:
+    """Return a raw JSON value as money, and the text it was quoted as, if it was: ``"18.50"`` counts as 18.50."""
+    if raw == b"null":
+        return None, None
+    quoted = msgspec.json.decode(raw) if raw[:1] == b'"' else None
+    found = number(quoted if quoted is not None else raw.decode())
+    if found is None:
+        raise Invalid("/value", "A valid number is required.")
+    return found, quoted
+
+
+# --- free parts ------------------------------------------------------------------------------------------
+
+
+def check_properties(properties: Mapping[str, Any]) -> None:
+    """Raise `Invalid` when an event's properties are too many, too long, too deep."""
+    if len(properties) > limits.PROPERTIES.value:
+        raise Invalid("/properties", f"An event may have at most {limits.PROPERTIES.value} properties.")
+    check_free(properties, "/properties")
+
+
+def check_free(tree: Mapping[str, Any], pointer: str) -> None:
+    """Raise `Invalid` at `pointer` when free JSON holds what Klaviyo does not store."""
+    if problem := _problem(tree.values(), 1, limits.STRING.value):
+        raise Invalid(pointer, problem)
+
+
+def _problem(values: Any, depth: int, longest: int) -> str | None:
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if len(value) > longest or (len(value) * 4 > longest and len(value.encode()) > longest):
+                return f"A string may have at most {longest} bytes."
+        elif kind is dict or kind is list:
+            problem = _container_problem(value, depth, longest)
+            if problem:
+                return problem
+    return None
+
+
+def _container_problem(value: Any, depth: int, longest: int) -> str | None:
+    if depth > limits.NESTING.value:
+        return f"Objects may be nested at most {limits.NESTING.value} levels deep."
+    if type(value) is dict:
+        return _problem(value.values(), depth + 1, longest)
+    if len(value) > limits.ARRAY.value:
+        return f"An array may have at most {limits.ARRAY.value} elements."
+    return _problem(value, depth + 1, longest)
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Yield every string in JSON that is not absurdly deep, keys left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+
+
+def fits(properties: Mapping[str, Any]) -> bool:
+    """Tell whether free JSON can be sent as it is."""
+    return _problem(properties.values(), 1, limits.STRING_SENT.value) is None
