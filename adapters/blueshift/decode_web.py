@@ -118,17 +118,19 @@ _CONTEXT: Final = {
     ("traits", "lastName"): "lastname",
 }
 _TRAITS: Final = {"firstName": "firstname", "lastName": "lastname", "createdAt": "created_at", "created": "created_at"}
-_KNOWN: Final = frozenset({*_TOP, "type", "event", "timestamp", "properties", "traits"})
+_KNOWN: Final = frozenset({*_TOP, "type", "event", "timestamp"})
 
 
 def flatten(message: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the flat Blueshift object of a Segment message, and what has no key there."""
-    free = message.get("traits") if message.get("type") in ("identify", "group") else message.get("properties")
-    named = free.items() if isinstance(free, dict) else ()
-    body = {_TRAITS.get(key, key): value for key, value in named if value is not None}
+    at = "traits" if message.get("type") in ("identify", "group") else "properties"
+    free = message.get(at)
+    if not isinstance(free, dict):
+        at, free = "type", {}
+    body: dict[str, Any] = {_TRAITS.get(key, key): value for key, value in free.items() if value is not None}
     mapped = dict(_mapped(message))
     covered = {key: body[key] for key, value in mapped.items() if key in body and body[key] != value}
-    others = {key: value for key, value in message.items() if key not in _KNOWN}
+    others = {key: value for key, value in message.items() if key not in _KNOWN and key != at}
     return {**body, **mapped}, {**others, "covered": covered} if covered else others
 
 

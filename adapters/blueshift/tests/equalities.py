@@ -1,5 +1,6 @@
 """What Blueshift itself counts as equal in the body of a request; see "What counts as equal" in the README."""
 
+import json
 import re
 import uuid
 from typing import Any, Final
@@ -14,8 +15,10 @@ def normalise(endpoint: str, body: Any) -> Any:
 
     Args:
         endpoint: the adapter's name or path of it.
-        body: parsed JSON.
+        body: parsed JSON, or its bytes.
     """
+    if isinstance(body, bytes):
+        body = json.loads(body)
     if "customers" in endpoint:
         return body
     if "bulkevents" in endpoint and isinstance(body, dict) and isinstance(body.get("events"), list):
