@@ -1,5 +1,6 @@
 """The endpoints of one target: which one carries an event, and how a batch becomes requests."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -73,7 +74,10 @@ class Batch(NamedTuple):
 
     requests: list[Encoded]
     failed: dict[int, str]
-    """Index among the events -> reason. When there are any, `requests` is empty: encode the others anew."""
+    """Index among the events -> reason. When there are any, `requests` is empty: encode the others anew.
+
+    Without requests and failures, the batch has to be smaller.
+    """
 
 
 def encode(endpoint: Endpoint, items: Sequence[Item]) -> Batch:
@@ -115,17 +119,20 @@ def _checked(requests: list[Encoded], items: Sequence[Item]) -> Batch:
 
 
 def _in_order(requests: list[Encoded], items: Sequence[Item]) -> list[Encoded]:
-    """Return the requests up to the first that would overtake an event of the same lane; the rest comes later.
+    """Return the requests that can be sent one after the other without overtaking an event of the same lane.
 
-    Where one event takes several requests, their order is the adapter's.
+    The rest comes later; none at all means that the batch has to be smaller. Where one event takes several
+    requests, their order is the adapter's.
     """
     if sum(len(request.events) for request in requests) > len(items):
         return requests
-    last: dict[int, int] = {}
-    for number, request in enumerate(requests):
-        if any(last.get(id(items[at].lane), -1) > at for at in request.events):
-            return requests[:number]
-        for at in request.events:
-            lane = id(items[at].lane)
-            last[lane] = max(at, last.get(lane, at))
-    return requests
+    ahead: dict[int, deque[int]] = {}
+    for at, item in enumerate(items):
+        ahead.setdefault(id(item.lane), deque()).append(at)
+    allowed: list[Encoded] = []
+    for request in sorted(requests, key=lambda one: min(one.events)):
+        for at in sorted(request.events):
+            if ahead[id(items[at].lane)].popleft() != at:
+                return allowed
+        allowed.append(request)
+    return allowed

@@ -27,8 +27,8 @@ class Deliverer:
 
     def __init__(
         self,
-        log: Log,
         specs: Sequence[TargetSpec],
+        log: Log,
         *,
         transform: Transform = identity,
         hooks: Hooks | None = None,
@@ -83,7 +83,7 @@ class Deliverer:
         """
         self._workers[target].release()
 
-    def state(self) -> list[TargetState]:
+    def states(self) -> list[TargetState]:
         """Return how each target is doing."""
         return [worker.state() for worker in self._workers.values()]
 

@@ -67,10 +67,12 @@ class Job:
         return True
 
     def _encoded(self, group: Sequence[Item]) -> list[Encoded]:
-        """Return the group's requests; none when some of it had to be buried and the rest comes again."""
+        """Return the group's requests; none when it has to come again without its buried events, or smaller."""
         batch = encode(self._endpoint, group)
         for at, reason in batch.failed.items():
             self._sender.bury(group[at], reason, self._endpoint)
+        if not batch.requests and not batch.failed:
+            self._halve(group)
         return batch.requests
 
     def _come_again(self, group: Sequence[Item]) -> None:

@@ -1,7 +1,7 @@
 """The events a target holds in memory, ordered by lane, with what is ready, what waits, and until when."""
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
@@ -11,7 +11,7 @@ from gateway.adapter import Event
 from gateway.event import KINDS, Kind
 from gateway.log.port import DeadLetter, Parked
 
-_OVERHEAD: Final = 1_500
+OVERHEAD: Final = 1_500
 """Bytes of memory that an event takes beside its text, about."""
 FACTOR: Final = 4
 """Bytes of memory that a byte of an event's text takes once it is decoded, about."""
@@ -48,7 +48,7 @@ class Item:
     @property
     def size(self) -> int:
         """Estimated bytes of memory."""
-        return _OVERHEAD + FACTOR * len(self.body)
+        return OVERHEAD + FACTOR * len(self.body)
 
 
 @dataclass(slots=True, eq=False)
@@ -80,9 +80,13 @@ class Lanes:
 
     A lane is busy, waiting, ready or being loaded; only a ready one gives events, and it has at most one request
     in flight.
+
+    Args:
+        sooner: called when a lane waits for an earlier moment than all others do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sooner: Callable[[], None]) -> None:
+        self._sooner = sooner
         self.memory = 0
         """Estimated bytes of all events held, in flight included."""
         self._lanes: dict[str, Lane] = {}
@@ -178,6 +182,8 @@ class Lanes:
         lane.reason = reason
         self._entries += 1
         heappush(self._due, (due, self._entries, lane))
+        if self._due[0][2] is lane:
+            self._sooner()
 
     def wake(self, lane: Lane) -> None:
         """Let a waiting lane go on with what it has in memory."""

@@ -19,7 +19,7 @@ from gateway.delivery.calls import Call
 from gateway.delivery.intake import Intake
 from gateway.delivery.jobs import Job
 from gateway.delivery.judge import Judge
-from gateway.delivery.lanes import FACTOR, Item, Lane, Lanes
+from gateway.delivery.lanes import FACTOR, OVERHEAD, Item, Lane, Lanes
 from gateway.delivery.limiter import Limiter
 from gateway.delivery.sending import Context, Sender
 from gateway.delivery.settling import RETRY_EVERY, Settler
@@ -38,8 +38,6 @@ REFRESH: Final = 5.0
 """Seconds between looks for parked events that others put back (`gateway dead retry`)."""
 _REFRESH_SHARE: Final = 50.0
 """A look takes at most a fiftieth of the time, however many lanes wait."""
-_SMALLEST_READ: Final = 64 * 1024
-"""Bytes."""
 _FLUSHING: Final = 0.05
 """Seconds before a lane is looked at again whose rows are on their way to the log."""
 
@@ -72,11 +70,11 @@ class Worker:
         self._hooks = hooks or Hooks()
         self._draw = draw
         self._wall = wall
-        self._lanes = Lanes()
-        self._valve = Valve(draw, spec.hold_probe)
-        self._endpoints = _endpoints(spec, transport, limiter)
         self._work = Bell()
         self._pump_bell = Bell()
+        self._lanes = Lanes(sooner=self._pump_bell.ring)
+        self._valve = Valve(draw, spec.hold_probe)
+        self._endpoints = _endpoints(spec, transport, limiter)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._exhausted = False
@@ -194,6 +192,7 @@ class Worker:
                     await self._refresh()
             except LogError as error:
                 self._trouble = f"the log cannot be read: {error}"
+                self._exhausted = False
                 await asyncio.sleep(RETRY_EVERY)
                 continue
             if loaded or read:
@@ -240,13 +239,13 @@ class Worker:
     async def _read_ahead(self) -> bool:
         """Read the next events beyond the cursor, when there are any and there is room."""
         settler, spec = self._settler, self.spec
-        room = min(READ_AT_ONCE, spec.ahead_events - len(settler.window))
-        full = 2 * room < min(READ_AT_ONCE, spec.ahead_events) or self._lanes.memory >= spec.ahead_bytes
+        memory = spec.ahead_bytes - self._lanes.memory
+        room = min(READ_AT_ONCE, spec.ahead_events - len(settler.window), memory // OVERHEAD)
+        full = 2 * room < min(READ_AT_ONCE, spec.ahead_events, spec.ahead_bytes // OVERHEAD)
         if self._exhausted or full or not self._valve.running:
             return False
         self._exhausted = True
-        size = max(spec.ahead_bytes - self._lanes.memory, 0) // FACTOR
-        records, place = await self._log.read(spec.name, settler.place, room, max(size, _SMALLEST_READ))
+        records, place = await self._log.read(spec.name, settler.place, room, memory // FACTOR)
         self._trouble = ""
         if place <= settler.place and not records:
             return False

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -97,7 +98,7 @@ def test_waits_grow_up_to_the_cap() -> None:
         world = World(answers(*[500] * 14), draw=lambda: 1.0, backoff_cap=60.0)
         await world.deliver([event(1)])
         times = [arrival.at for arrival in world.vendor.arrivals]
-        waits = [round(later - earlier) for earlier, later in zip(times, times[1:], strict=False)]
+        waits = [round(later - earlier) for earlier, later in pairwise(times)]
         assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60, 60, 60]
         assert [attempt.attempt for attempt in world.attempts] == list(range(1, 16))
 
@@ -285,7 +286,7 @@ def test_a_body_beyond_the_limit_is_never_sent() -> None:
 
 def test_a_wrong_account_holds_the_target_and_burns_nothing() -> None:
     async def story() -> None:
-        vendor = Vendor(script=lambda arrival: httpx.Response(401 if arrival.at < 200 else 202))
+        vendor = Vendor(script=lambda arrival: httpx.Response(401 if arrival.at < 200 else 202), latency=0.01)
         world = World(vendor)
         events = [event(n, who=f"person {n % 40}") for n in range(200)]
         await world.append(*events)
@@ -305,7 +306,9 @@ def test_a_wrong_account_holds_the_target_and_burns_nothing() -> None:
 
 def test_a_person_can_release_a_held_target() -> None:
     async def story() -> None:
-        world = World(answers(*[403] * 20), hold_probe=1e6)
+        vendor = answers(*[403] * 20)
+        vendor.latency = 0.01
+        world = World(vendor, hold_probe=1e6)
         await world.append(*(event(n, who=f"person {n}") for n in range(30)))
         await world.deliverer.start()
         await asyncio.sleep(10)
@@ -508,6 +511,17 @@ def test_requests_that_would_overtake_are_put_off() -> None:
         events = [event(1), event(2, who="bob"), event(3), event(4, who="bob")]
         await world.deliver(events)
         assert by_lane(world.vendor.accepted, events) == {"ann": ["e1", "e3"], "bob": ["e2", "e4"]}
+        assert len(world.vendor.arrivals) == 4
+
+    play(story())
+
+
+def test_a_batch_whose_requests_cannot_be_ordered_is_made_smaller() -> None:
+    async def story() -> None:
+        world = World(adapter=adapter(outbound(max_events=4, interleaving=True)), concurrency=1)
+        await world.deliver([event(n) for n in range(4)])
+        assert world.vendor.accepted == ["e0", "e1", "e2", "e3"]
+        assert world.vendor.tried == [("e0",), ("e1",), ("e2",), ("e3",)]
 
     play(story())
 

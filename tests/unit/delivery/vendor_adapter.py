@@ -57,6 +57,12 @@ def encode_one_each(events: Sequence[Event], settings: Settings) -> list[Encoded
     return one_each[::-1]
 
 
+def encode_interleaved(events: Sequence[Event], settings: Settings) -> list[Encoded]:
+    """Return one request for the even positions and one for the odd."""
+    halves = [tuple(range(start, len(events), 2)) for start in (0, 1)]
+    return [Encoded(events=half, body=json.dumps([events[at].id for at in half]).encode()) for half in halves if half]
+
+
 def encode_twice(events: Sequence[Event], settings: Settings) -> list[Encoded]:
     """Return two requests that both carry every event."""
     whole = encode(events, settings)
@@ -84,15 +90,17 @@ def outbound(
     max_body: int = 1_000_000,
     twice: bool = False,
     reversing: bool = False,
+    interleaving: bool = False,
 ) -> Outbound:
     """Return an endpoint at ``/<name>``."""
+    odd = {encode_twice: twice, encode_one_each: reversing, encode_interleaved: interleaving}
     return Outbound(
         name=name,
         method="POST",
         path=f"/{name}",
         kinds=frozenset(kind for kind in KINDS if kind in kinds),
         needs=needs,
-        encode=encode_twice if twice else encode_one_each if reversing else encode,
+        encode=next((way for way, asked in odd.items() if asked), encode),
         headers=headers,
         max_events=max_events,
         max_body=max_body,
