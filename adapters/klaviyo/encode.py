@@ -20,11 +20,11 @@ from adapters.klaviyo import limits
 from adapters.klaviyo.decode import IDENTIFY
 from adapters.klaviyo.encode_person import person
 from adapters.klaviyo.fit import fit, fit_count, fit_name
-from adapters.klaviyo.names import NAME_KEY, SLUG, VOCABULARY
+from adapters.klaviyo.names import DEVICE_KEY, NAME_KEY, SLUG, VOCABULARY
 from adapters.klaviyo.values import in_window, to_number
 from adapters.klaviyo.wire import UNREADABLE, Json, dig, graft
 from gateway.adapter import Answer, Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes
-from gateway.event import EMPTY_CONTEXT, Profile, leaves
+from gateway.event import EMPTY_CONTEXT, leaves
 
 _ELSEWHERE: Final = frozenset({"commerce.total", "commerce.currency", "context.ip"})
 """Canonical paths that are no properties: they have fields of their own."""
@@ -154,17 +154,19 @@ def _seconds(moment: datetime) -> str:
 
 def _properties(event: Event, shape: Shape, raw: Json, index: int, lost: list[Loss]) -> Json:
     properties, homeless = shape.lower(event, raw)
-    reason = "Klaviyo's vocabulary has no name for it."
+    reason = "Klaviyo has no name for it, or a field of the event needed its name."
     lost += [Loss(index, path, "dropped", reason) for path in homeless if path not in _ELSEWHERE]
-    for key, value in event.properties.items():
-        if properties.get(key) is not value:
-            reason = f"{key} is written from a field of the event itself."
-            lost.append(Loss(index, f"properties.{key}", "dropped", reason))
     if event.profile.device_id is not None:
-        shape.table.lower("profile", Profile(device_id=event.profile.device_id), raw, properties, [])
+        _put_device(event.profile.device_id, properties, index, lost)
     if event.name != shape.name:
         _put_name(event, properties, index, lost)
     return properties
+
+
+def _put_device(device_id: str, properties: Json, index: int, lost: list[Loss]) -> None:
+    if DEVICE_KEY in properties:
+        lost.append(Loss(index, f"properties.{DEVICE_KEY}", "dropped", "The profile's own device id stands there."))
+    properties[DEVICE_KEY] = device_id
 
 
 def _put_name(event: Event, properties: Json, index: int, lost: list[Loss]) -> None:

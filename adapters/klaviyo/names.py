@@ -32,6 +32,7 @@ FLAT_PLACE: Final = {
 
 # --- metrics ---------------------------------------------------------------------------------------------
 
+DEVICE_KEY: Final = dict(VOCABULARY.table("device").paths())["profile.device_id"]
 NAME_KEY: Final = {"page": "Page Name", "screen": "Screen Name"}
 """Where the name of a page or a screen goes, which is no metric's name."""
 
