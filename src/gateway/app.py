@@ -19,6 +19,7 @@ from gateway.inbound.accept import LogStore
 from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources
 from gateway.inbound.stats import Stats
+from gateway.limit_memory import LimitMemory
 from gateway.log.people import Directory
 from gateway.log.sqlite import Retention, SqliteLog
 from gateway.routing import Router
@@ -90,10 +91,12 @@ class Gateway:
         store = LogStore(log, router.decide, directory)
         self.edge = Edge(Sources(sources), store, Starlette(), logger, self._inbound)
         self._deliverer: Deliverer | None = None
+        self._memory = LimitMemory(Path(config.log.sqlite + ".limits"), logger)
         if role != "ingest":
             specs = [build_target(name, target) for name, target in config.targets.items()]
             hooks = Hooks(observe=self._attempted, on_loss=self._lost)
-            self._deliverer = Deliverer(specs, log, transform=router.transform, hooks=hooks)
+            past = self._memory.recall()
+            self._deliverer = Deliverer(specs, log, transform=router.transform, hooks=hooks, past=past)
 
     def _attempted(self, attempt: Attempt) -> None:
         verdict = attempt.verdict.value
@@ -119,11 +122,12 @@ class Gateway:
         """Begin to deliver."""
         if self._deliverer is not None:
             await self._deliverer.start()
+            self._memory.follow(self._deliverer)
 
     async def stop(self) -> None:
         """Finish or return what is under way, and close the log."""
         if self._deliverer is not None:
-            await self._deliverer.stop()
+            await self._memory.finish(await self._deliverer.stop())
         await self._directory.close()
         await self._log.close()
 

@@ -181,16 +181,18 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 
 def _masked(found: list[Problem], *documents: Any) -> list[Problem]:
-    """Return the problems with every credential in their lines and messages blotted out."""
+    """Return the problems in the order of the file, every credential in their texts blotted out."""
     secrets = sorted({text for document in documents for text in _credentials(document)}, key=len, reverse=True)
     for secret in secrets:
         found = [
             dataclasses.replace(
-                problem, message=problem.message.replace(secret, "***"), source=problem.source.replace(secret, "***")
+                problem,
+                message=problem.message.replace(secret, "***"),
+                source=problem.source.replace(secret, "*" * len(secret)),
             )
             for problem in found
         ]
-    return found
+    return sorted(found, key=lambda problem: (problem.file, problem.line, problem.column))
 
 
 def _credentials(value: Any, inside: bool = False) -> Iterator[str]:

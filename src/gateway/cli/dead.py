@@ -93,7 +93,7 @@ def show_dead(config_path: Path, letter_id: int, json_output: bool) -> None:
 def retry_dead(config_path: Path, ids: tuple[int, ...], everything: bool, target: str | None) -> None:
     """Put dead letters back into their lanes, through the mapping as it is now.
 
-    A running gateway takes them up within a second.
+    A running gateway takes them up within seconds.
 
     \b
     Examples:
