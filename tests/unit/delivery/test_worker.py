@@ -676,7 +676,7 @@ def test_the_state_says_how_long_an_endpoint_is_paused_and_how_old_the_oldest_is
 VERDICTS = st.sampled_from([202, 202, 202, 202, 400, 401, 413, 429, 500, "error", "bad"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     script=st.lists(VERDICTS, max_size=60),
     lanes=st.integers(1, 12),
