@@ -153,7 +153,7 @@ def commands(command: click.Command, *names: str) -> Iterator[tuple[tuple[str, .
 
 
 @pytest.mark.parametrize(
-    ("names", "command"), commands(gateway), ids=lambda value: "-".join(value) if isinstance(value, tuple) else ""
+    ("names", "command"), list(commands(gateway)), ids=lambda value: "-".join(value) if isinstance(value, tuple) else ""
 )
 def test_every_command_has_examples_in_its_help(names: tuple[str, ...], command: click.Command) -> None:
     text = command.help or ""

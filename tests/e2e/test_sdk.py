@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from klaviyo_api import KlaviyoAPI
-from klaviyo_api.exceptions import ApiException
+from openapi_client.exceptions import ApiException
 
 from tests.e2e.harness import KEYS, World, klaviyo_event, received, world
 
