@@ -15,7 +15,7 @@ from . import consent, products
 from .decode_event import read_key, read_tokens
 from .names import Lost, put_aside, write_name
 from .times import read_since, read_time, write_arrival, write_time
-from .wire import CONTROL, LOWER_TABLE, SLUG, VOCABULARY
+from .wire import CONTROL, LOWER_TABLE, SLUG, VOCABULARY, is_blank
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 _CONTEXT_PARTS: Final = ("device", "app", "page", "campaign")
@@ -141,7 +141,7 @@ def _write_page_name(event: Event, written: Written) -> None:
 
 
 def _report_name(event: Event, lost: list[Lost]) -> None:
-    if event.name not in (VOCABULARY.encode(event).name, "") and event.kind != "track":
+    if event.name not in (event.kind.capitalize(), ""):
         lost.append(Lost("name", "dropped", f"Blueshift has one name for every {event.kind}."))
 
 
@@ -254,11 +254,11 @@ def _write_free(event: Event, kept: _Kept, written: Written) -> None:
 
 def _restore(kept: _Kept, out: dict[str, Any]) -> None:
     for key, value in kept.keep.items():
-        if key not in out and key not in _HEAD:
+        if key not in out and (key not in _SPELLED or is_blank(value)):
             out[key] = value
 
 
-_HEAD: Final = frozenset({"timestamp", "event_uuid", "joined_at", "date_of_birth"})
+_SPELLED: Final = frozenset({"timestamp", "event_uuid", "joined_at", "date_of_birth"})
 """Kept for their spelling; without the value that they spell, they say nothing."""
 
 

@@ -79,7 +79,7 @@ def _read_flat(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
 def _read_ids(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
     for key, field in IDS.items():
         ids = lifted.rest.get(key)
-        if isinstance(ids, list) and ids and all(isinstance(one, str) for one in ids):
+        if isinstance(ids, list) and ids and all(isinstance(one, str) and one for one in ids):
             del lifted.rest[key]
             return tuple(Item(**{field: one}) for one in ids), key
     return None

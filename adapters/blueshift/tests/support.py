@@ -12,11 +12,29 @@ import pytest
 from adapters.blueshift import ADAPTER
 from adapters.blueshift.auth import EITHER
 from gateway.adapter import Decoded, Encoded, Outbound, Rejected, Reply, Request, Settings, derive_uuid
-from gateway.event import Event, Profile
+from gateway.event import Event, Origin, Profile
 
 RECEIVED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 EVENT_KEY = "evk_demo_4f1c9b7a2e"
 USER_KEY = "usr_demo_9d2e6c41ab"
+
+
+ID = "01900000-0000-7000-8000-000000000001"
+MAY = datetime(2026, 5, 1, 10, 30, tzinfo=UTC)
+
+
+def foreign(**fields: Any) -> Event:
+    """Return an event that another vendor's client sent."""
+    given: dict[str, Any] = {
+        "id": ID,
+        "kind": "track",
+        "name": "Order Completed",
+        "received_at": RECEIVED,
+        "source": Origin(name="shop", vendor="klaviyo", endpoint="events"),
+        "occurred_at": MAY,
+        **fields,
+    }
+    return Event(**given)
 
 
 class Crowd:
