@@ -11,7 +11,7 @@ from gateway.log import schema
 
 EVERY_S: Final = 0.25
 RESTART_FROM: Final = 64 << 20
-"""Bytes of WAL above which writers wait until it begins anew."""
+"""Bytes of WAL above which the writer itself carries over the last of it, so that it begins anew."""
 
 
 def wal_bytes(path: Path) -> int:
@@ -27,13 +27,15 @@ class Checkpointer:
     Args:
         path: the log's file.
         commits: how many there have been; nothing is done while it stands still.
+        finish: called when the WAL is large and writing never pauses long enough for it to begin anew.
     """
 
-    def __init__(self, path: Path, commits: Callable[[], int]) -> None:
+    def __init__(self, path: Path, commits: Callable[[], int], finish: Callable[[], None]) -> None:
         self.fault: str | None = None
         """Why the last checkpoint failed."""
         self._path = path
         self._commits = commits
+        self._finish = finish
         self._seen = -1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._main, name=f"log-checkpoint {path.name}", daemon=True)
@@ -61,7 +63,7 @@ class Checkpointer:
             return connection
         try:
             connection = connection or schema.connect(self._path)
-            _checkpoint(connection)
+            self._carry_over(connection)
         except sqlite3.Error as error:
             self.fault = f"checkpoint: {error}"
             if connection is not None:
@@ -71,9 +73,8 @@ class Checkpointer:
         self._seen = commits
         return connection
 
-
-def _checkpoint(connection: sqlite3.Connection) -> None:
-    _, pages, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-    if done < pages and pages * page_bytes > RESTART_FROM:
-        connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+    def _carry_over(self, connection: sqlite3.Connection) -> None:
+        _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        if pages * page_bytes > RESTART_FROM:
+            self._finish()

@@ -132,7 +132,7 @@ class _Origin(Struct):
     vendor: str
 
 
-class _Who(Struct):
+class _Who(Struct, frozen=True):
     user_id: str | None = None
     anonymous_id: str | None = None
     email: str | None = None

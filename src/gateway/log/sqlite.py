@@ -55,7 +55,7 @@ class SqliteLog:
         self._refusal = None if role in ("all", "ingest") else f"{path} is open for {role}, which stores no events"
         writer = self._writer
         self._readers = reader.Readers(path)
-        self._checkpointer = Checkpointer(path, lambda: writer.commits)
+        self._checkpointer = Checkpointer(path, lambda: writer.commits, writer.finish_wal)
 
     @classmethod
     async def open(

@@ -36,6 +36,7 @@ class Appender:
         """
         if self._follow_others and any(entry.dedupe is not None for entry in entries):
             self.duplicates.follow(connection, at)
+        self.duplicates.expire(at)
         place = head(connection)
         values: list[object] = []
         fresh: dict[bytes, None] = {}

@@ -102,6 +102,7 @@ class Writer:
         self._queue: SimpleQueue[Append | Call | None] = SimpleQueue()
         self._batch: list[Append | Call] = []
         self._stopping = False
+        self._finish_wal = False
         self._connection: sqlite3.Connection | None = None
         self._version = 0
         self._looked_at = 0.0
@@ -127,6 +128,10 @@ class Writer:
         future = self._loop.create_future()
         self._queue.put(Call(future, work, wakes))
         return future
+
+    def finish_wal(self) -> None:
+        """Have the writer carry over what is left of the WAL between two commits; from any thread."""
+        self._finish_wal = True
 
     def stop(self) -> None:
         """Finish what was handed over, and end; blocks, so not for the event loop."""
@@ -280,6 +285,9 @@ class Writer:
         try:
             self._look_for_others()
             self._do_chores(now)
+            if self._finish_wal:
+                self._finish_wal = False
+                self._connected().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
             self.fault = _text(error)
 

@@ -1,0 +1,258 @@
+"""What the contract suite of the log needs of an engine besides the log itself, and the words its tests share."""
+
+import asyncio
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.decision import Decision
+from gateway.log.port import DeadLetter, Entry, Log, Parked, Role
+from gateway.log.schema import MIGRATIONS
+from gateway.log.sqlite import SqliteLog
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+TO_CRM: Final = Decision(deliver=(("crm", "all"),), drop=(("mail", "only orders"),))
+TO_BOTH: Final = Decision(deliver=(("crm", "all"), ("mail", "orders")))
+TO_NONE: Final = Decision(drop=(("crm", "tests"), ("mail", "tests")))
+
+
+class Clock:
+    """Unix seconds that move when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Harness(ABC):
+    """One engine with a place to keep a log in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = Clock()
+
+    @abstractmethod
+    async def open(self, role: Role = "all", **settings: Any) -> Log:
+        """Open the log of this folder; settings are those of `SqliteLog.open`, those an engine lacks left out."""
+
+    @abstractmethod
+    async def prune(self, log: Log) -> None:
+        """Do now what pruning is due."""
+
+    @abstractmethod
+    def full(self, log: Log) -> "Any":
+        """Return an async context manager within which nothing more can be stored."""
+
+    @abstractmethod
+    def read_only(self, log: Log) -> "Any":
+        """Return an async context manager within which the store refuses writing."""
+
+    @abstractmethod
+    def unusable(self) -> dict[str, Callable[[], None]]:
+        """Return what can make a stored log unusable, by a word its error must hold."""
+
+    @asynccontextmanager
+    async def opened(self, role: Role = "all", **settings: Any) -> AsyncIterator[Log]:
+        """Have the log open."""
+        log = await self.open(role, **settings)
+        try:
+            yield log
+        finally:
+            await log.close()
+
+    @contextmanager
+    def child(self, *words: str) -> Iterator["Child"]:
+        """Have another process do something with the same log; see `tests.contract.log_child`."""
+        child = Child([type(self).__name__, str(self.folder), *words])
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+class SqliteHarness(Harness):
+    """The embedded engine."""
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "data" / "gateway.db"
+
+    async def open(self, role: Role = "all", **settings: Any) -> SqliteLog:
+        return await SqliteLog.open(self.path, role=role, **{"clock": self.clock, **settings})
+
+    async def prune(self, log: Log) -> None:
+        assert isinstance(log, SqliteLog)
+        await log.prune()
+
+    def full(self, log: Log) -> Any:
+        return self._within(log, "PRAGMA max_page_count=1", "PRAGMA max_page_count=1073741823")
+
+    def read_only(self, log: Log) -> Any:
+        return self._within(log, "PRAGMA query_only=1", "PRAGMA query_only=0")
+
+    @asynccontextmanager
+    async def _within(self, log: Log, before: str, after: str) -> AsyncIterator[None]:
+        """Change the writing connection: done on its own thread, between commits."""
+        assert isinstance(log, SqliteLog)
+        await log._write(lambda connection: connection.execute(before).fetchone())
+        try:
+            yield
+        finally:
+            connection = log._writer._connection
+            assert connection is not None
+            connection.execute(after)
+
+    def unusable(self) -> dict[str, Callable[[], None]]:
+        return {
+            "not a database": lambda: self._overwrite(b"these are not the bytes you are looking for" * 300),
+            "another program's": self._foreign,
+            "newer gateway": lambda: self._execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}"),
+            "malformed": self._torn,
+            "cannot be used": self._folder_instead,
+        }
+
+    def _overwrite(self, data: bytes) -> None:
+        self.path.write_bytes(data)
+
+    def _execute(self, statement: str) -> None:
+        connection = sqlite3.connect(self.path)
+        connection.execute(statement)
+        connection.commit()
+        connection.close()
+
+    def _foreign(self) -> None:
+        self.path.unlink()
+        self._execute("CREATE TABLE recipes (name TEXT)")
+
+    def _torn(self) -> None:
+        data = bytearray(self.path.read_bytes())
+        data[110:4096] = os.urandom(4096 - 110)
+        self.path.write_bytes(data)
+
+    def _folder_instead(self) -> None:
+        self.path.unlink()
+        self.path.mkdir()
+
+
+ENGINES: Final[dict[str, type[Harness]]] = {"SqliteHarness": SqliteHarness}
+
+
+class Child:
+    """A process that says what it has done, one JSON value a line."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by kill
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.contract.log_child", *words],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+        self.pid = self._process.pid
+
+    def say(self) -> Any:
+        """Return the next thing it says; an AssertionError when it has ended instead."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._errors.seek(0)
+            raise AssertionError(self._errors.read().decode())
+        return json.loads(line)
+
+    def rest(self) -> list[Any]:
+        """Return all it says until it ends; a last line cut off by a kill is left out."""
+        assert self._process.stdout is not None
+        return [json.loads(line) for line in self._process.stdout if line.endswith(b"\n")]
+
+    def go_on(self) -> None:
+        """Let it do the next thing."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+
+    def kill(self) -> None:
+        """End it as a power cut would: nothing is finished or said."""
+        if self._process.returncode is None:
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None and not stream.closed:
+                stream.close()
+
+    def kill_and_hear(self) -> list[Any]:
+        """Kill it and return what it had said."""
+        self._process.kill()
+        return self.rest()
+
+
+# --- words of the tests ----------------------------------------------------------------------------------
+
+
+def entry(name: str, decision: Decision = TO_BOTH, key: bytes | None = None, body: bytes | None = None) -> Entry:
+    """Return an entry whose body says which it is."""
+    return Entry(name, name.encode() if body is None else body, decision, key)
+
+
+def key(name: str) -> bytes:
+    """Return a duplicate key."""
+    return name.encode().ljust(16, b"-")
+
+
+def parked(seq: int, lane: str = "ann", due_at: float = 0.0, **more: Any) -> Parked:
+    """Return a row to park."""
+    return Parked(seq, lane, due_at, **{"attempts": 1, "reason": "503", "first_at": 5.0, **more})
+
+
+def letter(seq: int, target: str = "crm", **more: Any) -> DeadLetter:
+    """Return a dead letter."""
+    given: dict[str, Any] = {
+        "event_id": f"e{seq}",
+        "rule": "all",
+        "body": f"e{seq}".encode(),
+        "reason": "refused",
+        "died_at": datetime(2026, 11, 21, 12, 0, 0, 123457, tzinfo=UTC),
+        "attempts": 3,
+        "lane": "ann",
+    }
+    return DeadLetter(target=target, seq=seq, **{**given, **more})
+
+
+async def bodies(log: Log, target: str, after: int = 0) -> list[str]:
+    """Return all of a target's events after a place."""
+    found: list[str] = []
+    while True:
+        records, place = await log.read(target, after, 100, 1 << 20)
+        found += [record.body.decode() for record in records]
+        if place == after:
+            return found
+        after = place
+
+
+async def balance(log: Log) -> dict[str, dict[str, int]]:
+    """Return the counts of all targets, checked to add up."""
+    status = await log.status()
+    assert {target.target: target.missing for target in status.targets} == dict.fromkeys(
+        (target.target for target in status.targets), 0
+    )
+    names = ("accepted", "delivered", "queued", "parked", "dropped", "duplicate", "dead")
+    return {target.target: {name: getattr(target, name) for name in names} for target in status.targets}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that comes about by itself; 20 s at most, then it never will."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # what is waited for may be another process's
+            await asyncio.sleep(0.01)
