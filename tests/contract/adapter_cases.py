@@ -16,7 +16,6 @@ and ``<case>.event.json`` beside it holds the events it means, where it is accep
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from gateway import event as canonical
 from gateway import registry
 from gateway.adapter import Adapter, Inbound, Outbound, Refusal, RefusalKind, Rejected, Reply, Request, derive_uuid
 from gateway.event import Event, Profile
+from gateway.inbound.routes import Source, normal_path
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLES: Final = Path(__file__).parent / "example_adapter"
@@ -123,7 +123,7 @@ def request(adapter: Adapter, recorded: Mapping[str, Any], *, known: bool = Fals
     numbers = count(1)
     return Request(
         method=recorded["method"],
-        path=re.sub("/+", "/", unquote(path)).rstrip("/") or "/",
+        path=normal_path(unquote(path)),
         query=query,
         raw_headers=[(k.lower().encode(), v.encode()) for k, v in (recorded.get("headers") or {}).items()],
         body=encoded(recorded.get("body")),
@@ -133,20 +133,6 @@ def request(adapter: Adapter, recorded: Mapping[str, Any], *, known: bool = Fals
         new_id=lambda: f"01900000-0000-7000-8000-{next(numbers):012x}",
         people=Crowd(adapter, known=known),
     )
-
-
-def endpoint(adapter: Adapter, method: str, path: str) -> tuple[Inbound, dict[str, str]] | tuple[str, ...]:
-    """Return the inbound endpoint of a request and what its pattern captured, else the methods the path knows."""
-    fits = [(found, entry) for entry in adapter.inbound if (found := _pattern(entry.path).fullmatch(path)) is not None]
-    for found, entry in sorted(fits, key=lambda fit: fit[1].path.count("{")):
-        if entry.method == method:
-            return entry, found.groupdict()
-    return tuple(sorted({entry.method for _, entry in fits}))
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", path)
-    return re.compile("".join(f"(?P<{p}>[^/]+)" if i % 2 else re.escape(p) for i, p in enumerate(parts)))
 
 
 # --- playing ---------------------------------------------------------------------------------------------
@@ -170,11 +156,13 @@ def play(
     adapter: Adapter, asked: Request, *, credentials: Mapping[str, str] | None = None, stranger: bool = False
 ) -> Outcome:
     """Route, authenticate and decode one request as the core does; a `stranger`'s credential is nobody's."""
-    found = endpoint(adapter, asked.method, asked.path)
-    if not found or isinstance(found[0], str):
-        kind = RefusalKind.METHOD_NOT_ALLOWED if found else RefusalKind.NOT_FOUND
-        return Outcome(False, adapter.refuse(Refusal(kind, allowed=found), asked))
-    entry, asked.params = found
+    source = Source(SOURCE, adapter, ())
+    found = source.endpoint(asked.method, asked.path)
+    if found is None:
+        allowed = source.methods(asked.path)
+        kind = RefusalKind.METHOD_NOT_ALLOWED if allowed else RefusalKind.NOT_FOUND
+        return Outcome(False, adapter.refuse(Refusal(kind, allowed=allowed), asked))
+    entry, asked.params = found.endpoint, found.params
     try:
         return _decode(adapter, entry, asked, credentials, stranger)
     except Rejected as rejected:

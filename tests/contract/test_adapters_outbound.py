@@ -1,0 +1,218 @@
+"""What the port promises of every adapter's outbound half: limits, losses, and the way back."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import groupby
+from typing import Any, Final
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.adapter import Adapter, Encoded, EncodeError, Event, Outbound, Settings
+from gateway.event import Kind, Origin, Profile
+from tests import strategies
+from tests.contract import promises
+from tests.contract.adapter_cases import Case, cases, everyone, partner, replay
+
+ADAPTERS: Final = everyone()
+OUTBOUND: Final = [(adapter, out) for adapter in ADAPTERS.values() for out in adapter.outbound]
+ACCEPTED: Final = [case for slug in ADAPTERS for case in cases(slug) if case.expected.exists()]
+
+every_outbound = pytest.mark.parametrize(("adapter", "out"), OUTBOUND, ids=[f"{a.slug}-{o.name}" for a, o in OUTBOUND])
+every_accepted = pytest.mark.parametrize("case", ACCEPTED, ids=[f"{case.vendor}-{case.path.stem}" for case in ACCEPTED])
+
+some = settings(deadline=None, max_examples=25)
+
+
+def encode(adapter: Adapter, out: Outbound, events: Sequence[Event]) -> list[Encoded]:
+    """Return the requests for events, checked; an event that cannot be expressed is known when it is alone."""
+    requests = out.encode(events, promises.settings_of(adapter))
+    promises.check_encoded(out, requests, len(events))
+    return requests
+
+
+# --- limits ----------------------------------------------------------------------------------------------
+
+
+@st.composite
+def sendable(draw: st.DrawFn, adapter: Adapter, out: Outbound, *, most: int = 6) -> list[Event]:
+    """Draw events of the kinds an endpoint carries, under names known to the vendor and unknown ones."""
+    kind: Kind = draw(st.sampled_from(sorted(out.kinds)))
+    known = [shape.name for shape in adapter.vocabulary.shapes() if shape.kind == kind]
+    made_up = strategies.words.map(lambda word: f"Made {word}")
+    names = st.sampled_from(known) | made_up if known else made_up
+    events = draw(st.lists(strategies.shop_events(kind, names), min_size=1, max_size=most))
+    return [event for event in events if _can_send(adapter, out, event)]
+
+
+def _can_send(adapter: Adapter, out: Outbound, event: Event) -> bool:
+    try:
+        out.encode([event], promises.settings_of(adapter))
+    except EncodeError:
+        return False
+    return True
+
+
+@every_outbound
+@some
+@given(data=st.data())
+def test_every_event_is_carried_once_within_the_limits(adapter: Adapter, out: Outbound, data: st.DataObject) -> None:
+    events = data.draw(sendable(adapter, out))
+    assert encode(adapter, out, events) == encode(adapter, out, events)
+
+
+@every_outbound
+@some
+@given(event=strategies.events)
+def test_any_event_is_carried_or_refused_with_a_reason(adapter: Adapter, out: Outbound, event: Event) -> None:
+    event = msgspec.structs.replace(event, kind=min(out.kinds))
+    try:
+        encode(adapter, out, [event])
+    except EncodeError as error:
+        assert str(error)
+
+
+def _plain(out: Outbound, number: int, **more: Any) -> Event:
+    return Event(
+        id=f"01900000-0000-7000-8000-{number:012x}",
+        kind=min(out.kinds),
+        name="Made up",
+        received_at=strategies.RECEIVED,
+        occurred_at=strategies.RECEIVED - timedelta(seconds=number),
+        source=Origin(name="shop", vendor="elsewhere", endpoint="events"),
+        profile=Profile(user_id=f"u{number}", email=f"u{number}@example.com", **more),
+    )
+
+
+@every_outbound
+def test_more_events_than_a_request_holds_are_cut(adapter: Adapter, out: Outbound) -> None:
+    events = [_plain(out, number) for number in range(2 * out.max_events + 1)]
+    assert len(encode(adapter, out, events)) >= 3
+
+
+@every_outbound
+def test_more_bytes_than_a_request_holds_are_cut(adapter: Adapter, out: Outbound) -> None:
+    words = {f"word{index}": "x" * 900 for index in range(20)}
+    count = min(out.max_body // 18_000 + 2, 400)
+    events = [_plain(out, number, traits=words) for number in range(count)]
+    events = [msgspec.structs.replace(event, properties=words) for event in events]
+    encode(adapter, out, events)
+
+
+@every_outbound
+def test_an_event_larger_than_a_request_is_refused_alone(adapter: Adapter, out: Outbound) -> None:
+    """Or made smaller, which is a loss."""
+    huge = {f"key{index}": "x" * 90_000 for index in range(out.max_body // 90_000 + 2)}
+    event = msgspec.structs.replace(_plain(out, 1, traits=huge), properties=huge)
+    try:
+        (encoded,) = encode(adapter, out, [event])
+    except EncodeError as error:
+        assert str(error)
+    else:
+        assert encoded.lost
+
+
+# --- losses ----------------------------------------------------------------------------------------------
+
+
+@every_outbound
+@some
+@given(data=st.data())
+def test_losses_name_what_the_event_has(adapter: Adapter, out: Outbound, data: st.DataObject) -> None:
+    events = data.draw(sendable(adapter, out, most=3))
+    for encoded in encode(adapter, out, events):
+        for loss in encoded.lost:
+            held = promises.leaves(events[loss.event], *Event.__struct_fields__)
+            assert any(promises.covered(path, [loss.path]) for path in held), loss
+
+
+CARRIED: Final = ("kind", "name", "occurred_at", "profile", "commerce", "consent", "context", "properties")
+
+
+@every_outbound
+@some
+@given(data=st.data())
+def test_what_is_not_lost_comes_back(adapter: Adapter, out: Outbound, data: st.DataObject) -> None:
+    """Encoded, and decoded by the vendor's own inbound half, an event is what it was but for its losses."""
+    for event in data.draw(sendable(adapter, out, most=2)):
+        (encoded,) = encode(adapter, out, [event])
+        (back,) = promises.decode_back(adapter, out, encoded).events
+        lost = [loss.path for loss in encoded.lost]
+        found = promises.leaves(back, *CARRIED)
+        changed = {
+            path: (value, found.get(path))
+            for path, value in promises.leaves(event, *CARRIED).items()
+            if found.get(path) != value and not promises.covered(path, lost)
+        }
+        assert changed == {}
+
+
+# --- there and back --------------------------------------------------------------------------------------
+
+
+@every_accepted
+def test_decoded_and_encoded_to_the_same_vendor_a_request_is_itself(case: Case) -> None:
+    adapter = ADAPTERS[case.vendor]
+    outcome = replay(adapter, case)
+    assert outcome.endpoint is not None
+    out = partner(adapter, outcome.endpoint)
+    if out is None:
+        _check_elsewhere(adapter, outcome.events)
+        return
+    sent = promises.items(case.vendor, outcome.endpoint.name, case.body)
+    again = _again(adapter, out, outcome.events)
+    if len(outcome.events) >= sent.total():
+        assert again == sent
+    assert again <= sent
+
+
+def _again(adapter: Adapter, out: Outbound, events: Sequence[Event]) -> Counter[str]:
+    requests = encode(adapter, out, events) if events else []
+    assert [loss for encoded in requests for loss in encoded.lost] == []
+    return sum((promises.items(adapter.slug, out.name, encoded.body) for encoded in requests), Counter())
+
+
+def _check_elsewhere(adapter: Adapter, events: Sequence[Event]) -> None:
+    """Send events of an endpoint that we do not call through those that we do: they must mean the same there."""
+    for kind, group in groupby(events, key=lambda event: event.kind):
+        sent = list(group)
+        out = next(out for out in adapter.outbound if kind in out.kinds)
+        requests = encode(adapter, out, sent)
+        lost = {encoded.events[0]: [loss.path for loss in encoded.lost] for encoded in requests}
+        back = [event for encoded in requests for event in promises.decode_back(adapter, out, encoded).events]
+        assert len(back) == len(sent)
+        assert lost is not None
+        for one, other in zip(promises.comparable(sent), promises.comparable(back), strict=True):
+            assert one == other
+
+
+@every_accepted
+def test_no_other_vendor_is_told_a_vendors_residue(case: Case) -> None:
+    """What has no canonical home stays with the vendor it came from."""
+    for event in replay(ADAPTERS[case.vendor], case).events:
+        for adapter in ADAPTERS.values():
+            out = next((out for out in adapter.outbound if event.kind in out.kinds), None)
+            if out is None or adapter.slug == case.vendor:
+                continue
+            bare = msgspec.structs.replace(event, residue={})
+            assert _bodies(adapter, out, event) == _bodies(adapter, out, bare)
+
+
+def _bodies(adapter: Adapter, out: Outbound, event: Event) -> list[bytes]:
+    try:
+        return [encoded.body for encoded in encode(adapter, out, [event])]
+    except EncodeError:
+        return []
+
+
+@every_outbound
+def test_what_an_encoder_writes_depends_on_no_other_account(adapter: Adapter, out: Outbound) -> None:
+    event = _plain(out, 1)
+    bodies = [
+        [encoded.body for encoded in out.encode([event], Settings(target="crm", credentials=given))]
+        for given in (promises.credentials(adapter), dict.fromkeys(promises.credentials(adapter), "other"))
+    ]
+    assert all("other" not in body.decode() for body in bodies[0])
