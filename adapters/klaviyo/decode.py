@@ -23,7 +23,7 @@ from adapters.klaviyo.decode_person import (
 )
 from adapters.klaviyo.errors import CORS, Invalid, answering, shapeless
 from adapters.klaviyo.names import LAST_FLAT, NAME_KEY, NEWEST, SLUG, VOCABULARY, floor_revision
-from adapters.klaviyo.values import amount, check_properties, moment, to_number
+from adapters.klaviyo.values import amount, check_depth, check_properties, moment, to_number
 from adapters.klaviyo.wire import (
     NOTHING,
     EventAttributes,
@@ -204,7 +204,7 @@ def event(
         name=shape.name if shape.kind == "track" else _own_name(shape, lifted),
         received_at=request.received_at,
         source=source,
-        occurred_at=moment(it.time, request.received_at) if it.time else None,
+        occurred_at=moment(it.time, request.received_at) if isinstance(it.time, str) else None,
         dedupe_key=dedupe_key,
         profile=_with_device(person.profile, lifted),
         commerce=commerce,
@@ -326,6 +326,8 @@ def _residue(raw: Json, rest: Json, name: str, usual: str, more: Json) -> dict[s
         kept["raw"] = raw
     if rest:
         kept["rest"] = rest
+    if kept:
+        check_depth(kept)
     if name != usual:
         kept["metric"] = name
     return {SLUG: kept} if kept else {}

@@ -56,11 +56,9 @@ def token(request: Request) -> str:
 
 def payload(request: Request) -> bytes:
     """Return the JSON of a request: base64 in the query, a form's field, or the body itself; empty if there is none."""
-    if request.method == "GET":
-        return _from_base64(_field(request.query))
     if request.body.lstrip()[:1] == b"{":
         return request.body
-    text = _field(request.body.decode("utf-8", "replace"))
+    text = _field(request.query if request.method == "GET" else request.body.decode("utf-8", "replace"))
     return text.encode("utf-8", "surrogatepass") if text.lstrip()[:1] == "{" else _from_base64(text)
 
 

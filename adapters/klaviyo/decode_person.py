@@ -173,7 +173,6 @@ def check_strings(attributes: Json, size: int) -> None:
     """Raise `Invalid` when the strings of a profile, in a body of `size` bytes, are too long in total."""
     if size <= limits.PROFILE_STRINGS.value:
         return
-    check_free(attributes, "/attributes")
     if sum(len(text.encode()) for text in strings(attributes)) > limits.PROFILE_STRINGS.value:
         raise Invalid("/attributes", f"All strings of a profile may have at most {limits.PROFILE_STRINGS.value} bytes.")
 

@@ -4,7 +4,7 @@ Each function returns the canonical value or raises `Invalid` with a pointer rel
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -111,16 +111,33 @@ def _container_problem(value: Any, depth: int, longest: int) -> str | None:
     return _problem(value, depth + 1, longest)
 
 
-def strings(value: Any) -> Iterator[str]:
-    """Yield every string in JSON that is not absurdly deep, keys left out."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from strings(inner)
+def strings(tree: Any) -> Iterator[str]:
+    """Yield every string in JSON, keys left out."""
+    waiting = [tree]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def check_depth(tree: Any) -> None:
+    """Raise `Invalid` when what is kept aside is nested too deeply to be stored."""
+    layer = [tree]
+    for _ in range(limits.KEPT_NESTING.value):
+        layer = [inner for value in layer for inner in _inner(value)]
+        if not layer:
+            return
+    raise Invalid("", f"Objects may be nested at most {limits.KEPT_NESTING.value} levels deep.")
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def fits(properties: Mapping[str, Any]) -> bool:
