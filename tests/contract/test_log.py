@@ -661,8 +661,8 @@ def test_a_hold_keeps_what_is_after_it_until_it_moves_or_is_forgotten(harness: H
     async def play() -> None:
         async with harness.opened(retention=AN_HOUR) as log:
             await log.append([entry(f"e{i}") for i in range(1, 5)])
-            harness.clock.now += 4000
             await log.hold("reader", 1)
+            harness.clock.now += 4000
             await harness.prune(log)
             assert (await log.status()).events == 3
             await log.hold("reader", 2)

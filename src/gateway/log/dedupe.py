@@ -8,7 +8,7 @@ so that a generation that ends is a prefix of every bucket.
 import sqlite3
 import struct
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -121,7 +121,7 @@ class Duplicates:
         rows = connection.execute(
             "SELECT id, at, keys FROM keys WHERE id > ? AND id >= ? ORDER BY id", (self._read_to, oldest)
         )
-        for row, at, keys in rows:
+        for row, at, keys in _gathered(rows):
             self.add(keys, at)
             self._read_to = row
         self.expire(now)
@@ -152,6 +152,20 @@ class Duplicates:
         """Remember what `write` wrote."""
         self.add(keys, at)
         self._read_to = row
+
+
+def _gathered(rows: Iterable[tuple[int, int, bytes]]) -> Iterator[tuple[int, int, bytes]]:
+    """Put rows of the same second together, under the last one's id and time."""
+    last_row = last_at = second = 0
+    parts: list[bytes] = []
+    for row, at, keys in rows:
+        if parts and at // 1000 != second:
+            yield last_row, last_at, b"".join(parts)
+            parts = []
+        parts.append(keys)
+        last_row, last_at, second = row, at, at // 1000
+    if parts:
+        yield last_row, last_at, b"".join(parts)
 
 
 def untidy(connection: sqlite3.Connection, window_ms: int, now: int) -> bool:
