@@ -3,13 +3,14 @@
 import asyncio
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import httpx
 
 from gateway.adapter import Answer, Outbound
 from gateway.delivery.spec import TargetSpec
-from gateway.delivery.transport import PREPARED, Prepared
+from gateway.delivery.transport import BODY, PREPARED, Prepared
 
 _AGENT: Final = "event-gateway"
 _WBITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
@@ -45,6 +46,7 @@ class Call:
             Unanswered: no connection, no whole answer, or not in time.
         """
         url, headers, extensions = self._own if path is None else self._address(path)
+        extensions[BODY] = body
         request = httpx.Request(
             self._method, url, headers=headers, stream=httpx.ByteStream(body), extensions=extensions
         )
@@ -59,12 +61,17 @@ class Call:
             raise Unanswered(f"no answer: {type(error).__name__}: {error}") from error
 
     async def _answer(self, response: httpx.Response) -> Answer:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
+        headers = {_lower(name): value.decode("latin-1") for name, value in response.headers.raw}
         try:
             raw = await _read(response, self._limit)
         finally:
             await response.aclose()
         return Answer(response.status_code, headers, _decompressed(raw, headers, self._limit))
+
+
+@lru_cache(maxsize=256)
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 def _plain(headers: Mapping[str, str]) -> dict[str, str]:

@@ -18,6 +18,8 @@ from gateway.delivery.spec import TargetSpec
 
 PREPARED: Final = "gateway.prepared"
 """Request extension with a `Prepared`: what this transport need not work out again; others ignore it."""
+BODY: Final = "gateway.body"
+"""Request extension with the body's bytes, beside the stream that gives the same."""
 _OURS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 """Headers that aiohttp must not add by itself."""
 _LENGTH: Final = "content-length"
@@ -56,7 +58,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """
         session = self._session or self._open()
         prepared = request.extensions.get(PREPARED) or _prepare(request)
-        body = b"".join([part async for part in _async_stream(request)])
+        body = request.extensions.get(BODY)
+        if body is None:
+            body = b"".join([part async for part in _async_stream(request)])
         try:
             answer = await session.request(
                 request.method,
@@ -68,7 +72,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translated(error) from error
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_body(answer))
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
@@ -92,6 +96,16 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def _body(answer: aiohttp.ClientResponse) -> httpx.AsyncByteStream:
+    """Return the stream of an answer's body; one that came with the headers needs its connection no more."""
+    content = answer.content
+    if not content.is_eof() or content.exception() is not None:
+        return _Body(answer)
+    body = content.read_nowait()
+    answer.release()
+    return httpx.ByteStream(body)
 
 
 class _Body(httpx.AsyncByteStream):
