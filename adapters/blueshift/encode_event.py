@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import msgspec
+from msgspec import Struct
+
 from gateway.adapter import EncodeError, Event, derive_uuid
 from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, leaves
 
@@ -15,7 +18,7 @@ from . import consent, products
 from .decode_event import read_key, read_tokens
 from .names import Lost, put_aside, write_name
 from .times import read_since, read_time, write_arrival, write_time
-from .wire import CONTROL, LOWER_TABLE, SLUG, VOCABULARY, is_blank
+from .wire import CONTROL, LOWER_TABLE, PATH_KEYS, SLUG, VOCABULARY, is_blank
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 _CONTEXT_PARTS: Final = ("device", "app", "page", "campaign")
@@ -49,10 +52,14 @@ def write_event(event: Event) -> Written:
     _write_timestamp(event, kept, written.body)
     _write_key(event, kept, written)
     _write_mapped(event, kept, written, customer=False)
-    if event.kind == "page" or event.kind == "screen":
+    if event.kind in ("page", "screen"):
         _write_page_name(event, written)
     elif event.kind != "track":
         _report_name(event, written.lost)
+    if event.kind in _OF_PERSONS:
+        _report_moved(event.commerce, "commerce", written.lost)
+    else:
+        _report_person(event, written.lost)
     _write_free(event, kept, written)
     return written
 
@@ -74,6 +81,8 @@ def write_customer(event: Event) -> Written:
         written.lost.append(Lost("occurred_at", "dropped", "A customer row has no time of its own."))
     if event.dedupe_key is not None:
         written.lost.append(Lost("dedupe_key", "dropped", "A customer row is stored once however often it is sent."))
+    _report_moved(event.commerce, "commerce", written.lost)
+    _report_moved(None if event.context is EMPTY_CONTEXT else event.context, "context", written.lost)
     _write_free(event, kept, written)
     return written
 
@@ -145,6 +154,38 @@ def _report_name(event: Event, lost: list[Lost]) -> None:
         lost.append(Lost("name", "dropped", f"Blueshift has one name for every {event.kind}."))
 
 
+def _report_moved(part: Struct | None, at: str, lost: list[Lost]) -> None:
+    """Report values that stand on a person in Blueshift: all that an identify or a customer row says is theirs."""
+    if part is None:
+        return
+    for path, value in leaves(msgspec.to_builtins(part), at):
+        if value is not None:
+            lost.append(Lost(path, "renamed", _BECOMES_TRAIT, PATH_KEYS.get(path)))
+
+
+def _report_person(event: Event, lost: list[Lost]) -> None:
+    """Report values of a person that stand on an event in Blueshift: its names for persons are ours there."""
+    if event.profile is EMPTY_PROFILE:
+        return
+    who = event.profile
+    for path, field in _PERSON_FIELDS.items():
+        if getattr(who, field) is not None:
+            lost.append(Lost(path, "renamed", _BECOMES_PROPERTY, PATH_KEYS[path]))
+    for path, field in _PLACE_FIELDS.items():
+        if who.location is not None and getattr(who.location, field) is not None:
+            lost.append(Lost(path, "renamed", _BECOMES_PROPERTY, PATH_KEYS[path]))
+
+
+_OF_PERSONS: Final = ("identify", "group")
+"""Kinds that become Blueshift's identify."""
+_BECOMES_TRAIT: Final = "On an identify Blueshift takes it for an attribute of the person."
+_BECOMES_PROPERTY: Final = "On any event but identify Blueshift takes it for an attribute of the event."
+_PERSON_PATHS: Final = [path for path, _ in VOCABULARY.table("person").paths()]
+_PLACE: Final = "profile.location."
+_PLACE_FIELDS: Final = {path: path.removeprefix(_PLACE) for path in _PERSON_PATHS if path.startswith(_PLACE)}
+_PERSON_FIELDS: Final = {path: path.removeprefix("profile.") for path in _PERSON_PATHS if path not in _PLACE_FIELDS}
+
+
 # --- mapped values ---------------------------------------------------------------------------------------
 
 
@@ -174,6 +215,9 @@ def _write_vendor_ids(ids: Mapping[str, str], written: Written) -> None:
             put_aside(written.body, key, own, "vendor_", f"profile.vendor_ids.{vendor}", written.lost)
         else:
             written.body[key] = own
+            if vendor != SLUG:
+                reason = f"Blueshift keeps {vendor}'s id as a plain attribute."
+                written.lost.append(Lost(f"profile.vendor_ids.{vendor}", "renamed", reason, key))
 
 
 def _restore_dates(event: Event, kept: _Kept, out: dict[str, Any]) -> None:
@@ -247,8 +291,9 @@ def _write_free(event: Event, kept: _Kept, written: Written) -> None:
     if event.kind == "alias" and properties:
         shape, properties = VOCABULARY.encode(event), {}
         shape.table.lower_free("properties", event.properties, kept.raw, properties)
-    _fill(properties, "properties", "property_", kept, written)
-    _fill(event.profile.traits, "profile.traits", "trait_", kept, written)
+    person = event.kind in _OF_PERSONS
+    _fill(properties, "properties", "property_", kept, written, moved=_BECOMES_TRAIT if person else None)
+    _fill(event.profile.traits, "profile.traits", "trait_", kept, written, moved=None if person else _BECOMES_PROPERTY)
     _report_residue(event, kept, written.lost)
 
 
@@ -262,13 +307,15 @@ _SPELLED: Final = frozenset({"timestamp", "event_uuid", "joined_at", "date_of_bi
 """Kept for their spelling; without the value that they spell, they say nothing."""
 
 
-def _fill(values: Mapping[str, Any], at: str, prefix: str, kept: _Kept, written: Written) -> None:
+def _fill(values: Mapping[str, Any], at: str, prefix: str, kept: _Kept, written: Written, *, moved: str | None) -> None:
     out, native = written.body, kept.native
     for key, value in values.items():
         if key in out or (key in CONTROL and not native):
             put_aside(out, key, value, prefix, f"{at}.{key}", written.lost)
         else:
             out[key] = value
+            if moved is not None:
+                written.lost.append(Lost(f"{at}.{key}", "renamed", moved, key))
 
 
 def _report_residue(event: Event, kept: _Kept, lost: list[Lost]) -> None:

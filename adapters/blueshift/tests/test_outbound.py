@@ -81,7 +81,8 @@ def test_every_leaf_goes_across_or_is_reported() -> None:
     for path, value in leaves(msgspec.to_builtins(FULL)):
         if isinstance(value, str) and value.startswith("v-") and f'"{value}"' not in texts:
             assert path in reported, path
-    assert reported == {
+    moved = {path for path in reported if path.startswith("profile.")}
+    assert {path: reported[path] for path in reported if path not in moved} == {
         "dedupe_key": ("coerced", "event_uuid"),
         "commerce.items[0].properties.price": ("renamed", "property_price"),
         "consent[0].wording": ("dropped", None),
@@ -93,6 +94,12 @@ def test_every_leaf_goes_across_or_is_reported() -> None:
         "properties.event": ("renamed", "property_event"),
         "residue.klaviyo.flags.backfill": ("dropped", None),
     }
+    body = json.loads(encoded.body)
+    places = {path: reported[path][1] for path in moved}
+    assert all(to in body for to in places.values())
+    assert places["profile.location.city"] == "city"
+    assert places["profile.vendor_ids.klaviyo"] == "klaviyo_id"
+    assert len(places) == 11 + 2 + 1
 
 
 def test_every_leaf_of_an_identify_goes_into_a_customer_row_or_is_reported() -> None:
@@ -103,17 +110,16 @@ def test_every_leaf_of_an_identify_goes_into_a_customer_row_or_is_reported() -> 
     assert (row["email"], row["city"], row["tier"], row["device_tokens"]) == ("v-mail", "v-city", "v-tier", ["v-token"])
     for path in ("occurred_at", "dedupe_key"):
         assert reported.pop(path)[0] == "dropped"
-    assert set(reported) == {
-        "commerce.items[0].properties.price",
+    assert {path for path, (outcome, _) in reported.items() if outcome != "renamed"} == {
         "consent[0].wording",
         "consent[1].channel",
         "consent[2].channel",
-        "properties.revenue",
-        "properties.email",
-        "properties.customer_id",
-        "properties.event",
         "residue.klaviyo.flags.backfill",
     }
+    assert all(row.get(to) is not None for outcome, to in reported.values() if outcome == "renamed" and to)
+    assert reported["commerce.total"] == ("renamed", "revenue")
+    assert reported["context.page.url"] == ("renamed", "url")
+    assert reported["properties.store"] == ("renamed", "store")
 
 
 PAYLOADS = Path(__file__).parent / "payloads"
