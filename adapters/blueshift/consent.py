@@ -34,7 +34,7 @@ SUBSCRIBED: Final = "subscription_group_subscribed"
 MARKS: Final = frozenset({*FLAGS, EVERY, GROUPS, GROUP})
 """An object without any of these holds no permission."""
 
-_GRANTED_BY_EVENT: Final = {"subscribe": True, "unsubscribe": False}
+GRANTED_BY_EVENT: Final = {"subscribe": True, "unsubscribe": False}
 _CHANNEL_FLAG: Final = {channel: key for key, channel in FLAGS.items()}
 _ILLEGAL: Final = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -48,14 +48,12 @@ class Found(NamedTuple):
 
 def read(vendor_name: str | None, body: dict[str, Any]) -> Found:
     """Return the permissions that an event's name and keys change; what cannot be read is left alone."""
-    found = Found((), {})
-    changes = []
-    granted = None if vendor_name is None else _GRANTED_BY_EVENT.get(vendor_name)
-    if granted is not None:
-        changes.append(ConsentChange(granted=granted, channel="email"))
+    granted = None if vendor_name is None else GRANTED_BY_EVENT.get(vendor_name)
+    changes = [] if granted is None else [ConsentChange(granted=granted, channel="email")]
+    sent: dict[str, Any] = {}
     if not MARKS.isdisjoint(body):
-        changes += [*_read_flags(body, found.sent), *_read_groups(body, found.sent), *_read_group(body, found.sent)]
-    return Found(tuple(changes), found.sent)
+        changes += [*_read_flags(body, sent), *_read_groups(body, sent), *_read_group(body, sent)]
+    return Found(tuple(changes), sent)
 
 
 def _read_flags(body: dict[str, Any], sent: dict[str, Any]) -> Iterator[ConsentChange]:

@@ -147,7 +147,14 @@ def _take_person(
     """Take what tables cannot say of a person: permissions, push tokens, Blueshift's own id, numeric dates."""
     _drop_blanks(lifted)
     _read_numeric_dates(lifted, body, kept, keep, bare=bare)
-    return _take_consent(lifted.rest, name, kept), _take_tokens(lifted.rest, kept), _take_uuid(lifted.rest)
+    rest = lifted.rest
+    if name not in _CONSENT_EVENTS and _PERSON_MARKS.isdisjoint(rest):
+        return (), {}, {}
+    return _take_consent(rest, name, kept), _take_tokens(rest, kept), _take_uuid(rest)
+
+
+_CONSENT_EVENTS: Final = frozenset(consent.GRANTED_BY_EVENT)
+_PERSON_MARKS: Final = frozenset({*consent.MARKS, *TOKEN_KEYS, "uuid"})
 
 
 def _drop_blanks(lifted: Lifted) -> None:
@@ -238,9 +245,8 @@ def _take_commerce(lifted: Lifted, body: Mapping[str, Any], kept: Kept) -> Comme
 
 def _sift(rest: dict[str, Any], keep: Kept) -> None:
     """Set aside what nobody but Blueshift can read: its private keys, and blanks of keys we map."""
-    aside = [key for key, value in rest.items() if is_private(key) or (key in _MAPPED and value in _BLANKS)]
+    aside = [
+        key for key, value in rest.items() if is_private(key) or ((value is None or value == "") and key in _MAPPED)
+    ]
     for key in aside:
         keep[key] = rest.pop(key)
-
-
-_BLANKS: Final = (None, "")

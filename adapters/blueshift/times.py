@@ -30,10 +30,10 @@ def read_time(value: Any, device_type: Any = None) -> datetime | None:
     if not isinstance(value, str):
         return None
     text = value.strip() if value.isascii() else _ascii_digits(value)
-    if _EPOCH_TEXT.fullmatch(text):
-        return _read_epoch(int(text))
     moment = parse_time(text)
-    if moment is None or not is_android(device_type) or not _JAVA_MILLIS.search(text):
+    if moment is None:
+        return _read_epoch(int(text)) if _EPOCH_TEXT.fullmatch(text) else None
+    if device_type is None or not is_android(device_type) or not _JAVA_MILLIS.search(text):
         return moment
     return moment + timedelta(microseconds=moment.microsecond * 999)
 
@@ -57,12 +57,15 @@ def _ascii_digits(text: str) -> str:
 def write_time(moment: datetime) -> str:
     """Return ISO 8601 with Z, and no more digits than the time has, in threes."""
     digits = "seconds" if not moment.microsecond else "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return moment.isoformat(timespec=digits).replace("+00:00", "Z")
+    return moment.isoformat("T", digits)[:_BEFORE_OFFSET] + "Z"
 
 
 def write_arrival(moment: datetime) -> str:
     """Return the time of arrival that stands in for a missing ``timestamp``: always six digits, as a clock reads."""
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return moment.isoformat("T", "microseconds")[:_BEFORE_OFFSET] + "Z"
+
+
+_BEFORE_OFFSET: Final = -len("+00:00")
 
 
 def is_android(device_type: Any) -> bool:
