@@ -62,6 +62,11 @@ def check_events(adapter: Adapter, outcome: Outcome) -> None:
     assert len({event.id for event in outcome.events}) == len(outcome.events)
 
 
+def written(value: Any) -> bytes:
+    """Return a value as JSON."""
+    return json.dumps(value).encode()
+
+
 def same_shape(expected: Any, actual: Any) -> bool:
     """Tell whether a value has every member of another, of the same type."""
     if isinstance(expected, dict):
@@ -137,9 +142,9 @@ def builtins(event: Event) -> dict[str, Any]:
 
 
 def leaves(event: Event, *parts: str) -> dict[str, Any]:
-    """Return the leaves of some parts of an event by path; empty ones are none."""
-    tree = {part: value for part, value in builtins(event).items() if part in parts}
-    return {path: value for path, value in canonical.leaves(tree) if value not in ({}, [], ())}
+    """Return the leaves of some parts of an event by path; a part that holds nothing has none."""
+    tree = {part: value for part, value in builtins(event).items() if part in parts and value != {}}
+    return dict(canonical.leaves(tree))
 
 
 def covered(path: str, lost: Iterable[str]) -> bool:
@@ -170,9 +175,10 @@ def _equalities(slug: str) -> ModuleType:
 def items(slug: str, endpoint: str, body: bytes) -> Counter[str]:
     """Return the items of a body in the form in which the vendor counts them as equal.
 
-    `normalise` gives their list, or an object whose only list they are, or one value.
+    `normalise(endpoint, body)` takes parsed JSON and gives their list, or an object whose only list they are, or one
+    value.
     """
-    value = _equalities(slug).normalise(endpoint, body)
+    value = _equalities(slug).normalise(endpoint, parsed(body))
     if isinstance(value, Mapping) and len(value) == 1 and isinstance(next(iter(value.values())), list):
         value = next(iter(value.values()))
     rows = value if isinstance(value, list) else [value]

@@ -1,14 +1,15 @@
 """What the port promises of every adapter's outbound half: limits, losses, and the way back."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.adapter import Adapter, Encoded, EncodeError, Event, Outbound, Settings
@@ -24,7 +25,7 @@ ACCEPTED: Final = [case for slug in ADAPTERS for case in cases(slug) if case.exp
 every_outbound = pytest.mark.parametrize(("adapter", "out"), OUTBOUND, ids=[f"{a.slug}-{o.name}" for a, o in OUTBOUND])
 every_accepted = pytest.mark.parametrize("case", ACCEPTED, ids=[f"{case.vendor}-{case.path.stem}" for case in ACCEPTED])
 
-some = settings(deadline=None, max_examples=25)
+some = settings(deadline=None, max_examples=25, phases=[Phase.explicit, Phase.generate])
 
 
 def encode(adapter: Adapter, out: Outbound, events: Sequence[Event]) -> list[Encoded]:
@@ -49,11 +50,7 @@ def sendable(draw: st.DrawFn, adapter: Adapter, out: Outbound, *, most: int = 6)
 
 
 def _can_send(adapter: Adapter, out: Outbound, event: Event) -> bool:
-    try:
-        out.encode([event], promises.settings_of(adapter))
-    except EncodeError:
-        return False
-    return True
+    return isinstance(_outcome(adapter, out, event), Encoded)
 
 
 @every_outbound
@@ -68,11 +65,16 @@ def test_every_event_is_carried_once_within_the_limits(adapter: Adapter, out: Ou
 @some
 @given(event=strategies.events)
 def test_any_event_is_carried_or_refused_with_a_reason(adapter: Adapter, out: Outbound, event: Event) -> None:
-    event = msgspec.structs.replace(event, kind=min(out.kinds))
+    assert _outcome(adapter, out, msgspec.structs.replace(event, kind=min(out.kinds)))
+
+
+def _outcome(adapter: Adapter, out: Outbound, event: Event) -> Encoded | str:
+    """Return the only request for an event, or why there is none."""
     try:
-        encode(adapter, out, [event])
+        (encoded,) = encode(adapter, out, [event])
     except EncodeError as error:
-        assert str(error)
+        return str(error)
+    return encoded
 
 
 def _plain(out: Outbound, number: int, **more: Any) -> Event:
@@ -107,12 +109,8 @@ def test_an_event_larger_than_a_request_is_refused_alone(adapter: Adapter, out: 
     """Or made smaller, which is a loss."""
     huge = {f"key{index}": "x" * 90_000 for index in range(out.max_body // 90_000 + 2)}
     event = msgspec.structs.replace(_plain(out, 1, traits=huge), properties=huge)
-    try:
-        (encoded,) = encode(adapter, out, [event])
-    except EncodeError as error:
-        assert str(error)
-    else:
-        assert encoded.lost
+    outcome = _outcome(adapter, out, event)
+    assert outcome.lost if isinstance(outcome, Encoded) else outcome
 
 
 # --- losses ----------------------------------------------------------------------------------------------
@@ -136,18 +134,28 @@ CARRIED: Final = ("kind", "name", "occurred_at", "profile", "commerce", "consent
 @some
 @given(data=st.data())
 def test_what_is_not_lost_comes_back(adapter: Adapter, out: Outbound, data: st.DataObject) -> None:
-    """Encoded, and decoded by the vendor's own inbound half, an event is what it was but for its losses."""
+    """Encoded, and decoded by the vendor's own inbound half, an event is what it was but for its losses.
+
+    A free value may come back in another free place: many vendors have one level for all of them.
+    """
     for event in data.draw(sendable(adapter, out, most=2)):
         (encoded,) = encode(adapter, out, [event])
         (back,) = promises.decode_back(adapter, out, encoded).events
         lost = [loss.path for loss in encoded.lost]
         found = promises.leaves(back, *CARRIED)
+        free = {_free(path): value for path, value in found.items()}
         changed = {
             path: (value, found.get(path))
             for path, value in promises.leaves(event, *CARRIED).items()
-            if found.get(path) != value and not promises.covered(path, lost)
+            if value not in (found.get(path), free.get(_free(path))) and not promises.covered(path, lost)
         }
-        assert changed == {}
+        assert changed == {}, changed
+
+
+def _free(path: str) -> str | None:
+    """Return what a free value is called, wherever it stands."""
+    found = re.search(r"^(?:properties|profile\.traits|commerce\.items\[\d+]\.properties)\.(.*)", path)
+    return found and found[1]
 
 
 # --- there and back --------------------------------------------------------------------------------------
@@ -181,12 +189,12 @@ def _check_elsewhere(adapter: Adapter, events: Sequence[Event]) -> None:
         sent = list(group)
         out = next(out for out in adapter.outbound if kind in out.kinds)
         requests = encode(adapter, out, sent)
-        lost = {encoded.events[0]: [loss.path for loss in encoded.lost] for encoded in requests}
-        back = [event for encoded in requests for event in promises.decode_back(adapter, out, encoded).events]
-        assert len(back) == len(sent)
-        assert lost is not None
-        for one, other in zip(promises.comparable(sent), promises.comparable(back), strict=True):
-            assert one == other
+        back = {at: event for encoded in requests for at, event in _came_back(adapter, out, encoded)}
+        assert promises.comparable(back[at] for at in sorted(back)) == promises.comparable(sent)
+
+
+def _came_back(adapter: Adapter, out: Outbound, encoded: Encoded) -> Iterator[tuple[int, Event]]:
+    return zip(encoded.events, promises.decode_back(adapter, out, encoded).events, strict=True)
 
 
 @every_accepted
@@ -201,18 +209,13 @@ def test_no_other_vendor_is_told_a_vendors_residue(case: Case) -> None:
             assert _bodies(adapter, out, event) == _bodies(adapter, out, bare)
 
 
-def _bodies(adapter: Adapter, out: Outbound, event: Event) -> list[bytes]:
-    try:
-        return [encoded.body for encoded in encode(adapter, out, [event])]
-    except EncodeError:
-        return []
+def _bodies(adapter: Adapter, out: Outbound, event: Event) -> bytes | str:
+    outcome = _outcome(adapter, out, event)
+    return outcome.body if isinstance(outcome, Encoded) else outcome
 
 
 @every_outbound
-def test_what_an_encoder_writes_depends_on_no_other_account(adapter: Adapter, out: Outbound) -> None:
-    event = _plain(out, 1)
-    bodies = [
-        [encoded.body for encoded in out.encode([event], Settings(target="crm", credentials=given))]
-        for given in (promises.credentials(adapter), dict.fromkeys(promises.credentials(adapter), "other"))
-    ]
-    assert all("other" not in body.decode() for body in bodies[0])
+def test_no_request_body_holds_a_credential(adapter: Adapter, out: Outbound) -> None:
+    given = {name: f"5ecre7-{name}" for name in promises.credentials(adapter)}
+    for encoded in out.encode([_plain(out, 1)], Settings(target="crm", credentials=given)):
+        assert b"5ecre7-" not in encoded.body

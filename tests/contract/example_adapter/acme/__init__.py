@@ -169,6 +169,7 @@ def _item(event: Event) -> tuple[dict[str, Any], list[str]]:
     shape = NAMES.encode(event)
     kept = event.residue.get(SLUG, {})
     data, lost = _data(event, shape, kept.get("raw", {}))
+    lost += ["name"] if shape.name != event.name else []
     verb = kept.get("verb", "")
     item = {
         "verb": verb if NAMES.decode(verb) is shape else shape.vendor_name,
