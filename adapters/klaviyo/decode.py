@@ -209,7 +209,7 @@ def event(
         profile=_with_device(person.profile, lifted),
         commerce=commerce,
         consent=person.consent,
-        context=lifted.context(ip=person.ip) if person.ip else lifted.context(),
+        context=lifted.context() if person.ip is None else lifted.context(ip=person.ip),
         properties=lifted.properties(),
         residue=_residue(raw, _rest(left, person, rest), metric.name, shape.vendor_name, residue),
     )
@@ -227,7 +227,7 @@ def identify_event(request: Request, source: Origin, person: Person, residue: Js
         source=source,
         profile=person.profile,
         consent=person.consent,
-        context=Context(ip=person.ip) if person.ip else EMPTY_CONTEXT,
+        context=EMPTY_CONTEXT if person.ip is None else Context(ip=person.ip),
         residue=_residue(person.raw, graft(dict(rest), more) if more else rest, "", "", residue),
     )
 

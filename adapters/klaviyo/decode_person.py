@@ -191,7 +191,9 @@ def flat(attributes: Json, *, legacy: bool = False, identify: bool = False) -> P
     fields, rest, left = lifted.parts.get("profile", {}), lifted.rest, Json()
     if inner := lifted.parts.get("profile.location"):
         fields["location"] = Location(**inner)
-    raw = {path: [WRAPPED_KEY[path], value] for path, (_, value) in lifted.raw.items() if not isinstance(value, str)}
+    raw = {
+        path: [WRAPPED_KEY[path], value] for path, (_, value) in lifted.raw.items() if _is_coerced(lifted, path, value)
+    }
     _flat_ids(fields, rest)
     _flat_tokens(fields, rest)
     consent = _flat_consent(rest, raw)
@@ -202,6 +204,12 @@ def flat(attributes: Json, *, legacy: bool = False, identify: bool = False) -> P
     if rest:
         _properties(fields, {"properties": rest}, raw, IDENTIFY_TRAITS if identify else TRAITS)
     return Person(Profile(**fields), None, consent, raw, {"attributes": left} if left else {})
+
+
+def _is_coerced(lifted: Lifted, path: str, value: Any) -> bool:
+    """Tell whether a value was taken for another, and not only under another key."""
+    part, _, field = path.rpartition(".")
+    return bool(lifted.parts[part][field] != value)
 
 
 def _flat_ids(fields: Json, rest: Json) -> None:
@@ -222,7 +230,11 @@ def _flat_consent(rest: Json, raw: Json) -> tuple[ConsentChange, ...]:
     """Take ``$consent``, a list of channels that the person agreed to, out of the custom properties."""
     given = rest.get("$consent")
     channels = [given] if isinstance(given, str) else given
-    if not isinstance(channels, list) or not all(isinstance(c, str) and c in CHANNELS for c in channels):
+    if (
+        not isinstance(channels, list)
+        or not channels
+        or not all(isinstance(c, str) and c in CHANNELS for c in channels)
+    ):
         return ()
     raw["consent"] = ["$consent", rest.pop("$consent")]
     return consent_of(channels)

@@ -9,6 +9,7 @@ event is a group of its own, so that the index in an error's pointer is the even
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +21,7 @@ from adapters.klaviyo import limits
 from adapters.klaviyo.decode import IDENTIFY
 from adapters.klaviyo.encode_person import person
 from adapters.klaviyo.fit import fit, fit_count, fit_name
-from adapters.klaviyo.names import DEVICE_KEY, NAME_KEY, SLUG, VOCABULARY
+from adapters.klaviyo.names import DEVICE, NAME_KEY, SLUG, VOCABULARY
 from adapters.klaviyo.values import in_window, to_number
 from adapters.klaviyo.wire import UNREADABLE, Json, dig, graft
 from gateway.adapter import Answer, Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes
@@ -157,16 +158,18 @@ def _properties(event: Event, shape: Shape, raw: Json, index: int, lost: list[Lo
     reason = "Klaviyo has no name for it, or a field of the event needed its name."
     lost += [Loss(index, path, "dropped", reason) for path in homeless if path not in _ELSEWHERE]
     if event.profile.device_id is not None:
-        _put_device(event.profile.device_id, properties, index, lost)
+        _put_device(event, raw, properties, index, lost)
     if event.name != shape.name:
         _put_name(event, properties, index, lost)
     return properties
 
 
-def _put_device(device_id: str, properties: Json, index: int, lost: list[Loss]) -> None:
-    if DEVICE_KEY in properties:
-        lost.append(Loss(index, f"properties.{DEVICE_KEY}", "dropped", "The profile's own device id stands there."))
-    properties[DEVICE_KEY] = device_id
+def _put_device(event: Event, raw: Json, properties: Json, index: int, lost: list[Loss]) -> None:
+    device: Json = {}
+    DEVICE.lower("profile", event.profile, raw, device, [])
+    reason = "The profile's own device id stands there."
+    lost += [Loss(index, f"properties.{key}", "dropped", reason) for key in device if key in properties]
+    properties.update(device)
 
 
 def _put_name(event: Event, properties: Json, index: int, lost: list[Loss]) -> None:
@@ -193,7 +196,7 @@ def _put_money(event: Event, raw: Json, attributes: Json, properties: Json, inde
         attributes["value_currency"] = commerce.currency
 
 
-_MOST: Final = Decimal("1e300")
+_MOST: Final = Decimal(sys.float_info.max)
 
 
 def _put_total(total: Decimal, raw: Json, attributes: Json, properties: Json) -> None:

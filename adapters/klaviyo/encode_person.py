@@ -72,7 +72,7 @@ def person(event: Event, index: int, raw: Json, lost: list[Loss], *, identify: b
     if event.consent:
         _put_consent(event, properties, raw, index, lost)
     if event.context is not EMPTY_CONTEXT and event.context.ip is not None:
-        location["ip"] = event.context.ip
+        LOCATION.lower("context", event.context, raw, location, [])
     if location:
         attributes["location"] = location
     if properties:

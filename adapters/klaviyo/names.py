@@ -32,7 +32,8 @@ FLAT_PLACE: Final = {
 
 # --- metrics ---------------------------------------------------------------------------------------------
 
-DEVICE_KEY: Final = dict(VOCABULARY.table("device").paths())["profile.device_id"]
+DEVICE: Final = VOCABULARY.table("device")
+"""Where an event has the device, among its own properties."""
 NAME_KEY: Final = {"page": "Page Name", "screen": "Screen Name"}
 """Where the name of a page or a screen goes, which is no metric's name."""
 
