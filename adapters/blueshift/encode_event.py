@@ -4,7 +4,7 @@ Mapped values are written first; free ones (properties, traits) fill the rest of
 where a key is taken. An event that came from Blueshift gets its own spellings back, and nothing added.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from . import consent, products
 from .decode_event import read_key, read_tokens
 from .names import Lost, put_aside, write_name
 from .times import read_since, read_time, write_arrival, write_time
-from .wire import CONTROL, LOWER_TABLE, PATH_KEYS, SLUG, VOCABULARY, is_blank
+from .wire import CONTROL, LOWER_TABLE, PATH_KEYS, SLUG, VOCABULARY, is_blank, is_private, meaning
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 _CONTEXT_PARTS: Final = ("device", "app", "page", "campaign")
@@ -60,7 +60,7 @@ def write_event(event: Event) -> Written:
         _report_moved(event.commerce, "commerce", written.lost)
     else:
         _report_person(event, written.lost)
-    _write_free(event, kept, written)
+    _write_free(event, kept, written, customer=False)
     return written
 
 
@@ -83,7 +83,7 @@ def write_customer(event: Event) -> Written:
         written.lost.append(Lost("dedupe_key", "dropped", "A customer row is stored once however often it is sent."))
     _report_moved(event.commerce, "commerce", written.lost)
     _report_moved(None if event.context is EMPTY_CONTEXT else event.context, "context", written.lost)
-    _write_free(event, kept, written)
+    _write_free(event, kept, written, customer=True)
     return written
 
 
@@ -285,15 +285,19 @@ def _merge(written: Written, more: Mapping[str, Any], path: str) -> None:
 # --- free values -----------------------------------------------------------------------------------------
 
 
-def _write_free(event: Event, kept: _Kept, written: Written) -> None:
+def _write_free(event: Event, kept: _Kept, written: Written, *, customer: bool) -> None:
     _restore(kept, written.body)
     properties = event.properties
     if event.kind == "alias" and properties:
         shape, properties = VOCABULARY.encode(event), {}
         shape.table.lower_free("properties", event.properties, kept.raw, properties)
-    person = event.kind in _OF_PERSONS
-    _fill(properties, "properties", "property_", kept, written, moved=_BECOMES_TRAIT if person else None)
-    _fill(event.profile.traits, "profile.traits", "trait_", kept, written, moved=None if person else _BECOMES_PROPERTY)
+    if event.kind in _OF_PERSONS:
+        _fill(properties, "properties", "property_", kept, written, lambda _: _BECOMES_TRAIT)
+        table = "customer" if customer else "identify"
+        _fill(event.profile.traits, "profile.traits", "trait_", kept, written, _reader((table,)))
+    else:
+        _fill(properties, "properties", "property_", kept, written, _reader(_tables_of(event, written.body)))
+        _fill(event.profile.traits, "profile.traits", "trait_", kept, written, lambda _: _BECOMES_PROPERTY)
     _report_residue(event, kept, written.lost)
 
 
@@ -307,15 +311,45 @@ _SPELLED: Final = frozenset({"timestamp", "event_uuid", "joined_at", "date_of_bi
 """Kept for their spelling; without the value that they spell, they say nothing."""
 
 
-def _fill(values: Mapping[str, Any], at: str, prefix: str, kept: _Kept, written: Written, *, moved: str | None) -> None:
+def _tables_of(event: Event, out: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the tables by which Blueshift's side reads an event that is written so far."""
+    table = "alias" if event.kind == "alias" else "event"
+    names_product = any(key in out or key in event.properties for key in products.FLAT_IDS)
+    return (table, "flat") if names_product else (table,)
+
+
+def _reader(tables: tuple[str, ...]) -> Callable[[str], str | None]:
+    """Return what tells why a free key is not free in Blueshift; None: it is."""
+
+    def taken(key: str) -> str | None:
+        if is_private(key):
+            return "Blueshift keeps keys of such names for itself."
+        if key in products.MARKS:
+            return "Blueshift takes it for a product."
+        read = next(filter(None, (meaning(table, key) for table in tables)), None)
+        return None if read is None else f"Blueshift takes it for {read}."
+
+    return taken
+
+
+def _fill(
+    values: Mapping[str, Any],
+    at: str,
+    prefix: str,
+    kept: _Kept,
+    written: Written,
+    becomes: Callable[[str], str | None],
+) -> None:
+    """Write free values under their own keys; those of another vendor are reported where Blueshift reads them so."""
     out, native = written.body, kept.native
     for key, value in values.items():
         if key in out or (key in CONTROL and not native):
             put_aside(out, key, value, prefix, f"{at}.{key}", written.lost)
-        else:
-            out[key] = value
-            if moved is not None:
-                written.lost.append(Lost(f"{at}.{key}", "renamed", moved, key))
+            continue
+        out[key] = value
+        reason = None if native else becomes(key)
+        if reason is not None:
+            written.lost.append(Lost(f"{at}.{key}", "renamed", reason, key))
 
 
 def _report_residue(event: Event, kept: _Kept, lost: list[Lost]) -> None:

@@ -15,7 +15,7 @@ from gateway.adapter import Lifted
 from gateway.event import Item
 
 from .names import Lost, put_aside
-from .wire import FLAT_TABLE, LINE_TABLE
+from .wire import FLAT_TABLE, LINE_TABLE, meaning
 
 LINES: Final = ("products", "items")
 IDS: Final = {"product_ids": "product_id", "skus": "sku"}
@@ -124,7 +124,7 @@ def write(items: Sequence[Item], form: Any, raw: Raw, *, flat: bool, lost: list[
         return {**_write_flat(items[0], raw, lost), **out}
     if sent.main in IDS:
         return {sent.main: _ids(items, sent.main), **out}
-    return {sent.main: _write_lines(items, raw, lost), **out}
+    return {sent.main: _write_lines(items, raw, lost, report=False), **out}
 
 
 def _form(kept: Any) -> Form | None:
@@ -149,7 +149,7 @@ def _write_all(items: Sequence[Item], raw: Raw, *, flat: bool, lost: list[Lost])
     if flat and len(both) == 1:
         return _write_flat(both[0], raw, lost)
     ids = _ids(items, "product_ids")
-    return {"products": _write_lines(both, raw, lost), **({"product_ids": ids} if ids else {})}
+    return {"products": _write_lines(both, raw, lost, report=True), **({"product_ids": ids} if ids else {})}
 
 
 def _with_both_ids(item: Item) -> Item:
@@ -159,18 +159,23 @@ def _with_both_ids(item: Item) -> Item:
     return Item(**{**fields, "sku": item.sku or item.product_id, "product_id": item.product_id or item.sku})
 
 
-def _write_lines(items: Sequence[Item], raw: Raw, lost: list[Lost]) -> list[dict[str, Any]]:
-    return [_write_line(item, f"commerce.items[{index}]", raw, lost) for index, item in enumerate(items)]
+def _write_lines(items: Sequence[Item], raw: Raw, lost: list[Lost], *, report: bool) -> list[dict[str, Any]]:
+    return [_write_line(item, f"commerce.items[{index}]", raw, lost, report) for index, item in enumerate(items)]
 
 
-def _write_line(item: Item, at: str, raw: Raw, lost: list[Lost]) -> dict[str, Any]:
+def _write_line(item: Item, at: str, raw: Raw, lost: list[Lost], report: bool) -> dict[str, Any]:
+    """Return one line; with `report`, free keys that mean something in it are reported."""
     row: dict[str, Any] = {}
     LINE_TABLE.lower("item", item, raw, row, [], at)
     for key, value in item.properties.items():
         if key in row:
             put_aside(row, key, value, "property_", f"{at}.properties.{key}", lost)
-        else:
-            row[key] = value
+            continue
+        row[key] = value
+        read = meaning("line", key) if report else None
+        if read is not None:
+            reason = f"Blueshift takes it for {read}."
+            lost.append(Lost(f"{at}.properties.{key}", "renamed", reason, key))
     return row
 
 

@@ -6,6 +6,7 @@ developer.blueshift.com/reference/post_api-v1-event and its siblings; Blueshift 
 help.blueshift.com 115002745373 (event verification).
 """
 
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -60,6 +61,25 @@ CONTROL: Final = frozenset({
 """Keys that steer Blueshift. Another vendor's free attribute of such a name is given a prefix."""
 
 _objects: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+_READ_BY: Final = {
+    "event": VOCABULARY.decode(UNNAMED).table,
+    "alias": VOCABULARY.decode("alias").table,
+    "identify": IDENTIFY_TABLE,
+    "customer": CUSTOMER_TABLE,
+    "flat": FLAT_TABLE,
+    "line": LINE_TABLE,
+}
+
+
+@lru_cache(maxsize=4_096)
+def meaning(table: str, key: str) -> str | None:
+    """Return the canonical path that one of the tables reads a key as, None when the key is free there."""
+    for probe in ("1", "2026-11-21"):
+        for part, fields in _READ_BY[table].lift({key: probe}).parts.items():
+            return f"{part}.{next(iter(fields))}"
+    return None
 
 
 def is_private(key: str) -> bool:

@@ -18,6 +18,7 @@ from gateway.event import (
     ConsentChange,
     Context,
     Device,
+    Event,
     Item,
     Location,
     Page,
@@ -223,6 +224,31 @@ def test_an_event_uuid_is_always_sent_and_stays_the_same() -> None:
     derived = sent(foreign())["event_uuid"]
     assert derived == sent(foreign(name="Other"))["event_uuid"]
     assert derived != sent(foreign(id=own))["event_uuid"]
+
+
+@pytest.mark.parametrize(
+    ("event", "path"),
+    [
+        (foreign(name="Quiz", properties={"ip": "1"}), "properties.ip"),
+        (foreign(name="Quiz", properties={"total": 5}), "properties.total"),
+        (foreign(name="Quiz", properties={"joined_at": "2026-05-01"}), "properties.joined_at"),
+        (foreign(name="Quiz", properties={"sku": "A"}), "properties.sku"),
+        (foreign(name="Quiz", properties={"bsft_x": 1}), "properties.bsft_x"),
+        (foreign(kind="identify", name="Identify", profile=Profile(traits={"city": "Ulm"})), "profile.traits.city"),
+        (foreign(commerce=Commerce(items=(Item(properties={"brand": "B"}),))), "commerce.items[0].properties.brand"),
+    ],
+)
+def test_a_free_key_that_means_something_in_blueshift_is_reported(event: Event, path: str) -> None:
+    (encoded,) = send("event", event)
+    key = path.rpartition(".")[2]
+    assert losses([encoded]) == {path: ("renamed", key)}
+
+
+def test_a_price_means_something_beside_a_product_alone() -> None:
+    (encoded,) = send("event", foreign(name="Quiz", properties={"price": 1}))
+    assert encoded.lost == ()
+    (encoded,) = send("event", foreign(name="Quiz", properties={"price": 1, "sku": "A"}))
+    assert set(losses([encoded])) == {"properties.price", "properties.sku"}
 
 
 # --- changes on the way ----------------------------------------------------------------------------------
