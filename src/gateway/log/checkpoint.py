@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,11 @@ from typing import Final
 
 from gateway.log import schema
 
-EVERY_S: Final = 0.25
+EVERY_S: Final = 0.05
+"""Between looks, and at least as long as the last checkpoint took: small ones hold up commits least."""
+ENOUGH: Final = 32
+"""Commits worth a checkpoint; fewer wait for `SLOWLY_S`."""
+SLOWLY_S: Final = 1.0
 RESTART_FROM: Final = 64 << 20
 """Bytes of WAL above which the writer itself carries over the last of it, so that it begins anew."""
 
@@ -36,7 +41,9 @@ class Checkpointer:
         self._path = path
         self._commits = commits
         self._finish = finish
-        self._seen = -1
+        self._seen = 0
+        self._took = 0.0
+        self._last = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._main, name=f"log-checkpoint {path.name}", daemon=True)
         self._thread.start()
@@ -48,7 +55,7 @@ class Checkpointer:
 
     def _main(self) -> None:
         connection: sqlite3.Connection | None = None
-        while not self._stop.wait(EVERY_S):
+        while not self._stop.wait(max(EVERY_S, self._took)):
             connection = self._round(connection)
         with suppress(sqlite3.Error):
             connection = connection or schema.connect(self._path)
@@ -58,19 +65,22 @@ class Checkpointer:
             connection.close()
 
     def _round(self, connection: sqlite3.Connection | None) -> sqlite3.Connection | None:
-        commits = self._commits()
-        if commits == self._seen:
+        commits, begun = self._commits(), time.monotonic()
+        if commits == self._seen or (commits < self._seen + ENOUGH and begun < self._last + SLOWLY_S):
             return connection
+        self._seen = commits
         try:
             connection = connection or schema.connect(self._path)
             self._carry_over(connection)
+            self.fault = None
         except sqlite3.Error as error:
+            self._seen = 0
             self.fault = f"checkpoint: {error}"
             if connection is not None:
                 connection.close()
-            return None
-        self.fault = None
-        self._seen = commits
+                connection = None
+        self._last = time.monotonic()
+        self._took = self._last - begun
         return connection
 
     def _carry_over(self, connection: sqlite3.Connection) -> None:

@@ -53,9 +53,8 @@ class SqliteLog:
         self._max_pending = max_pending
         self._closed = False
         self._refusal = None if role in ("all", "ingest") else f"{path} is open for {role}, which stores no events"
-        writer = self._writer
         self._readers = reader.Readers(path)
-        self._checkpointer = Checkpointer(path, lambda: writer.commits, writer.finish_wal)
+        self._checkpointer = Checkpointer(path, lambda: self.commits, self._writer.finish_wal)
 
     @classmethod
     async def open(
@@ -175,6 +174,11 @@ class SqliteLog:
     def wal_bytes(self) -> int:
         """Size of the WAL file."""
         return wal_bytes(self._path)
+
+    @property
+    def commits(self) -> int:
+        """Commits of this process so far."""
+        return self._writer.commits
 
     @property
     def forgotten_keys(self) -> int:
