@@ -139,7 +139,8 @@ def _read_identify(request: Request) -> Event:
 
 
 def _origin(request: Request, endpoint: str) -> Origin:
-    return Origin(name=request.source, vendor=SLUG, endpoint=endpoint, revision="v1")
+    name = f"{endpoint}-get" if request.method == "GET" else endpoint
+    return Origin(name=request.source, vendor=SLUG, endpoint=name, revision="v1")
 
 
 track: Final = _answered(_read_track)

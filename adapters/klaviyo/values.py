@@ -24,6 +24,11 @@ _PHONE: Final = re.compile(
 )
 _NUMBER: Final = re.compile(r"-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
+_INFINITE: Final = float("inf")
+_DIGITS: Final = b"-0123456789"
+_WIDEST: Final = 4
+"""Bytes of UTF-8 that one character can take."""
+
 is_email: Final = _EMAIL.fullmatch
 is_phone: Final = _PHONE.fullmatch
 """E.164: a plus, then digits alone."""
@@ -31,7 +36,7 @@ is_phone: Final = _PHONE.fullmatch
 
 def in_window(moment: datetime, now: datetime) -> bool:
     """Tell whether Klaviyo takes an event of that moment now."""
-    return moment >= _EARLIEST and moment - now <= _AHEAD
+    return moment >= _EARLIEST and (moment <= now or moment - now <= _AHEAD)
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -57,16 +62,18 @@ def number(text: str) -> Decimal | None:
     """Return the number a text spells, None when it spells none or one that no float can hold."""
     if len(text) > limits.MONEY_TEXT.value or not _NUMBER.fullmatch(text):
         return None
-    size = abs(float(text))
-    return None if size == float("inf") else Decimal(text)
+    return Decimal(text) if text.isdecimal() or abs(float(text)) != _INFINITE else None
 
 
 def amount(raw: bytes) -> tuple[Decimal | None, str | None]:
     """Return a raw JSON value as money, and the text it was quoted as, if it was: ``"18.50"`` counts as 18.50."""
-    if raw == b"null":
+    if raw[0] in _DIGITS:
+        found, quoted = number(raw.decode()), None
+    elif raw == b"null":
         return None, None
-    quoted = msgspec.json.decode(raw) if raw[:1] == b'"' else None
-    found = number(quoted if quoted is not None else raw.decode())
+    else:
+        quoted = msgspec.json.decode(raw) if raw[:1] == b'"' else None
+        found = None if quoted is None else number(quoted)
     if found is None:
         raise Invalid("/value", "A valid number is required.")
     return found, quoted
@@ -92,7 +99,7 @@ def _problem(values: Any, depth: int, longest: int) -> str | None:
     for value in values:
         kind = type(value)
         if kind is str:
-            if len(value) > longest or (len(value) * 4 > longest and len(value.encode()) > longest):
+            if len(value) * _WIDEST > longest and len(value.encode()) > longest:
                 return f"A string may have at most {longest} bytes."
         elif kind is dict or kind is list:
             problem = _container_problem(value, depth, longest)
