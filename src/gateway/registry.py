@@ -73,8 +73,7 @@ def _discover() -> Iterator[tuple[str, Adapter]]:
 
 
 def _shelf(package: str) -> Iterator[tuple[str, Adapter]]:
-    shelf = importlib.import_module(package)
-    for module in pkgutil.iter_modules(shelf.__path__):
+    for module in pkgutil.iter_modules(_imported(package).__path__):
         if module.ispkg:
             name = f"{package}.{module.name}"
             yield name, _adapter_of(_imported(name), name)

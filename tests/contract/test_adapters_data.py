@@ -4,8 +4,8 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import date
-from types import ModuleType
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import pytest
@@ -20,7 +20,7 @@ from tests.contract.adapter_cases import ROOT, everyone, home, request
 
 ADAPTERS: Final = everyone()
 OUTBOUND: Final = [(adapter, out) for adapter in ADAPTERS.values() for out in adapter.outbound]
-SOURCE: Final = re.compile(r"(https?://\S+|[\w.-]+\.[a-z]{2,}(/\S*)?|[\w.-]+/[\w.-]+|our choice: \w+)([\s,].*)?")
+SOURCE: Final = re.compile(r"(https?://\S+|[\w.-]+\.[a-z]{2,}(/\S*)?|[\w.-]+/[\w.-]+|our choice[:;] \w+)([\s,].*)?")
 """A page, a public repository, or a choice with its reason."""
 
 every_adapter = pytest.mark.parametrize("adapter", ADAPTERS.values(), ids=list(ADAPTERS))
