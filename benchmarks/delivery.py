@@ -7,6 +7,7 @@ windows, sends, judges, settles. Rounds alternate; medians of three.
 """
 
 import asyncio
+import gc
 import os
 import tempfile
 import time
@@ -69,6 +70,8 @@ async def deliver(url: str, adapter: Adapter, number: int) -> tuple[float, float
         batch = [Entry(event.id, dump(event), SENT_TO) for event in events(number)]
         for start in range(0, number, 1_000):
             await log.append(batch[start : start + 1_000])
+        del batch
+        gc.collect()
         done = asyncio.Event()
         sent = 0
 

@@ -20,12 +20,13 @@ import uvloop
 
 from benchmarks.load import KEY, parts
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, describe, middle, serving
-from gateway.delivery.transport import PREPARED, AiohttpTransport, Prepared
+from gateway.delivery.http1 import LeanTransport, Patience, Prepared
+from gateway.delivery.transport import AiohttpTransport
 
 ROUNDS: Final = 3
-REQUESTS: Final = {"httpx": 1_000, "httpx over our transport": 5_000}
+REQUESTS: Final = {"httpx": 1_000, "httpx over aiohttp": 5_000}
 MANY: Final = 12_000
-BODY: Final = (b"0" * 12).join(parts())
+EVENT: Final = (b"0" * 12).join(parts())
 HEADERS: Final = {
     "Authorization": f"Klaviyo-API-Key {KEY}",
     "revision": "2026-07-15",
@@ -42,37 +43,63 @@ async def with_httpx(url: str) -> AsyncIterator[Send]:
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=None)) as client:
 
         async def send() -> int:
-            return (await client.post(url, content=BODY, headers=HEADERS)).status_code
+            return (await client.post(url, content=EVENT, headers=HEADERS)).status_code
 
         yield send
 
 
 @asynccontextmanager
-async def with_httpx_over_ours(url: str) -> AsyncIterator[Send]:
-    """httpx's client over our transport."""
+async def with_httpx_over_aiohttp(url: str) -> AsyncIterator[Send]:
+    """httpx's client over aiohttp's connections."""
     async with httpx.AsyncClient(transport=AiohttpTransport()) as client:
 
         async def send() -> int:
-            return (await client.post(url, content=BODY, headers=HEADERS)).status_code
+            return (await client.post(url, content=EVENT, headers=HEADERS)).status_code
 
         yield send
 
 
-@asynccontextmanager
-async def with_our_transport(url: str) -> AsyncIterator[Send]:
-    """Our transport called through httpx's types, as delivery does."""
-    transport = AiohttpTransport()
-    address, headers = httpx.URL(url), httpx.Headers(HEADERS)
-    extensions = {PREPARED: Prepared(url, HEADERS)}
+def through(transport: httpx.AsyncBaseTransport, url: str) -> Send:
+    """Return a sender that calls a transport through httpx's types."""
+    address, headers = httpx.URL(url), httpx.Headers({**HEADERS, "Content-Length": str(len(EVENT))})
 
     async def send() -> int:
-        request = httpx.Request("POST", address, headers=headers, stream=httpx.ByteStream(BODY), extensions=extensions)
+        request = httpx.Request("POST", address, headers=headers, content=EVENT)
         response = await transport.handle_async_request(request)
         if isinstance(response.stream, httpx.AsyncByteStream):
             async for _ in response.stream:
                 pass
         await response.aclose()
         return response.status_code
+
+    return send
+
+
+@asynccontextmanager
+async def with_aiohttp_transport(url: str) -> AsyncIterator[Send]:
+    """aiohttp behind httpx's types."""
+    transport = AiohttpTransport()
+    yield through(transport, url)
+    await transport.aclose()
+
+
+@asynccontextmanager
+async def with_lean_transport(url: str) -> AsyncIterator[Send]:
+    """Our own client behind httpx's types: asyncio's connections, httptools' parser."""
+    transport = LeanTransport()
+    yield through(transport, url)
+    await transport.aclose()
+
+
+@asynccontextmanager
+async def with_lean_client(url: str) -> AsyncIterator[Send]:
+    """The same, called as delivery calls it."""
+    transport = LeanTransport()
+    address = httpx.URL(url)
+    prepared, patience = Prepared("POST", address, httpx.Headers(HEADERS)), Patience(5, 15, 30)
+
+    async def send() -> int:
+        return (await transport.send(prepared, EVENT, patience)).status
 
     yield send
     await transport.aclose()
@@ -84,7 +111,7 @@ async def with_aiohttp(url: str) -> AsyncIterator[Send]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
         async def send() -> int:
-            async with session.post(url, data=BODY, headers=HEADERS) as response:
+            async with session.post(url, data=EVENT, headers=HEADERS) as response:
                 await response.read()
                 return response.status
 
@@ -98,7 +125,7 @@ async def with_pyreqwest(url: str) -> AsyncIterator[Send]:
     async with client_module.ClientBuilder().build() as client:
 
         async def send() -> int:
-            response = await client.post(url).body_bytes(BODY).headers(HEADERS).build().send()
+            response = await client.post(url).body_bytes(EVENT).headers(HEADERS).build().send()
             await response.bytes()
             return int(response.status)
 
@@ -130,9 +157,11 @@ async def measure(url: str, name: str, in_flight: int) -> tuple[float, float]:
 
 WAYS: Final = {
     "httpx": with_httpx,
-    "httpx over our transport": with_httpx_over_ours,
-    "our transport, httpx's types": with_our_transport,
+    "httpx over aiohttp": with_httpx_over_aiohttp,
     "aiohttp": with_aiohttp,
+    "aiohttp behind httpx's types": with_aiohttp_transport,
+    "our own behind httpx's types": with_lean_transport,
+    "our own, the short way": with_lean_client,
     "pyreqwest": with_pyreqwest,
 }
 

@@ -4,13 +4,13 @@ import asyncio
 import zlib
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 
 from gateway.adapter import Answer, Outbound
+from gateway.delivery.http1 import LeanTransport, Message, Patience, Prepared
 from gateway.delivery.spec import TargetSpec
-from gateway.delivery.transport import BODY, PREPARED, Prepared
 
 _AGENT: Final = "event-gateway"
 _WBITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
@@ -20,6 +20,14 @@ class Unanswered(Exception):
     """No whole answer came; whether the vendor took the request is not known."""
 
 
+class Address(NamedTuple):
+    """Where requests of an endpoint go, and their headers; for each kind of transport."""
+
+    url: httpx.URL
+    headers: httpx.Headers
+    prepared: Prepared
+
+
 class Call:
     """An endpoint of one target, with all that is the same in every request to it."""
 
@@ -27,17 +35,16 @@ class Call:
         self._method = endpoint.method.upper()
         self._base = spec.url
         self._transport = transport
-        self._total = spec.timeouts.total
+        self._lean = transport if isinstance(transport, LeanTransport) else None
         self._limit = spec.max_answer
-        self._plain = _plain(endpoint.headers(spec.credentials))
-        self._timeout = {"connect": spec.timeouts.connect, "read": spec.timeouts.read}
+        self._headers = _plain(endpoint.headers(spec.credentials))
+        self._patience = Patience(spec.timeouts.connect, spec.timeouts.read, spec.timeouts.total)
         self._own = self._address(endpoint.path)
 
-    def _address(self, path: str) -> tuple[httpx.URL, httpx.Headers, dict[str, object]]:
+    def _address(self, path: str) -> Address:
         url = httpx.URL(self._base + path)
-        prepared = Prepared(str(url), self._plain)
-        headers = httpx.Headers({"host": url.netloc.decode("ascii"), **self._plain})
-        return url, headers, {PREPARED: prepared, "timeout": self._timeout}
+        headers = httpx.Headers({"Host": url.netloc.decode("ascii"), **self._headers})
+        return Address(url, headers, Prepared(self._method, url, headers))
 
     async def send(self, body: bytes, path: str | None = None) -> Answer:
         """Send one request.
@@ -45,28 +52,36 @@ class Call:
         Raises:
             Unanswered: no connection, no whole answer, or not in time.
         """
-        url, headers, extensions = self._own if path is None else self._address(path)
-        extensions[BODY] = body
+        address = self._own if path is None else self._address(path)
+        try:
+            if self._lean is not None:
+                message = await self._lean.send(address.prepared, body, self._patience)
+            else:
+                message = await self._exchange(address, body)
+        except (httpx.TransportError, OSError) as error:
+            raise Unanswered(f"no answer: {type(error).__name__}: {error}") from error
+        headers = {_lower(name): value.decode("latin-1") for name, value in message.headers}
+        if "content-encoding" in headers:
+            return Answer(message.status, headers, _decompressed(message.body, headers, self._limit))
+        return Answer(message.status, headers, message.body)
+
+    async def _exchange(self, address: Address, body: bytes) -> Message:
+        """Send through httpx's interface, whatever transport is behind it."""
+        timeout = {"connect": self._patience.connect, "read": self._patience.read}
         request = httpx.Request(
-            self._method, url, headers=headers, stream=httpx.ByteStream(body), extensions=extensions
+            self._method, address.url, headers=address.headers, content=body, extensions={"timeout": timeout}
         )
         request.headers["content-length"] = str(len(body))
         try:
-            async with asyncio.timeout(self._total):
+            async with asyncio.timeout(self._patience.total):
                 response = await self._transport.handle_async_request(request)
-                return await self._answer(response)
+                try:
+                    answer = await _read(response, self._limit)
+                finally:
+                    await response.aclose()
         except TimeoutError as error:
-            raise Unanswered(f"no answer within {self._total:g} s") from error
-        except (httpx.TransportError, OSError) as error:
-            raise Unanswered(f"no answer: {type(error).__name__}: {error}") from error
-
-    async def _answer(self, response: httpx.Response) -> Answer:
-        headers = {_lower(name): value.decode("latin-1") for name, value in response.headers.raw}
-        try:
-            raw = await _read(response, self._limit)
-        finally:
-            await response.aclose()
-        return Answer(response.status_code, headers, _decompressed(raw, headers, self._limit))
+            raise httpx.ReadTimeout("the answer took too long") from error
+        return Message(response.status_code, response.headers.raw, answer)
 
 
 @lru_cache(maxsize=256)

@@ -77,6 +77,8 @@ class Job:
 
     def _come_again(self, group: Sequence[Item]) -> None:
         """Have what is left of a group sent next: its halves, where it was split, and then the rest."""
+        if not self._halves and all(item.settled for item in group):
+            return
         halves, self._halves = self._halves, ()
         halved = {item.seq for half in halves for item in half}
         rest = [item for item in group if not item.settled and item.seq not in halved]

@@ -1,7 +1,7 @@
-"""The transport under our httpx seam: aiohttp's connections behind `httpx.AsyncBaseTransport`.
+"""aiohttp behind httpx's transport interface, for targets that are reached through a proxy; and the choice of both.
 
 httpx's own pool costs a quadratic search per request (github.com/encode/httpx/issues/3215, read 2026-11-21), so
-only its types are used. Any other `AsyncBaseTransport` works in its place; `docs/adr/0003-delivery-transport.md`
+only its types are used. Any other `AsyncBaseTransport` works in their place; `docs/adr/0003-delivery-transport.md`
 has the measurements.
 """
 
@@ -14,26 +14,13 @@ import httpx
 from multidict import CIMultiDict
 from yarl import URL
 
+from gateway.delivery.http1 import LeanTransport, whole
 from gateway.delivery.spec import TargetSpec
 
-PREPARED: Final = "gateway.prepared"
-"""Request extension with a `Prepared`: what this transport need not work out again; others ignore it."""
-BODY: Final = "gateway.body"
-"""Request extension with the body's bytes, beside the stream that gives the same."""
 _OURS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 """Headers that aiohttp must not add by itself."""
 _LENGTH: Final = "content-length"
 _NO_TIMEOUT: Final[Mapping[str, float | None]] = {}
-
-
-class Prepared:
-    """Address and headers of an endpoint in aiohttp's types."""
-
-    __slots__ = ("headers", "url")
-
-    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        self.url = URL(url, encoded=True)
-        self.headers = CIMultiDict(headers)
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -57,22 +44,19 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             httpx.TransportError: there was no answer.
         """
         session = self._session or self._open()
-        prepared = request.extensions.get(PREPARED) or _prepare(request)
-        body = request.extensions.get(BODY)
-        if body is None:
-            body = b"".join([part async for part in _async_stream(request)])
+        body = await whole(request)
         try:
             answer = await session.request(
                 request.method,
-                prepared.url,
-                headers=prepared.headers,
+                URL(str(request.url), encoded=True),
+                headers=CIMultiDict((name, value) for name, value in request.headers.items() if name != _LENGTH),
                 data=body or None,
                 allow_redirects=False,
                 timeout=self._timeout(request.extensions.get("timeout", _NO_TIMEOUT)),
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translated(error) from error
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_body(answer))
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
@@ -98,16 +82,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await self._session.close()
 
 
-def _body(answer: aiohttp.ClientResponse) -> httpx.AsyncByteStream:
-    """Return the stream of an answer's body; one that came with the headers needs its connection no more."""
-    content = answer.content
-    if not content.is_eof() or content.exception() is not None:
-        return _Body(answer)
-    body = content.read_nowait()
-    answer.release()
-    return httpx.ByteStream(body)
-
-
 class _Body(httpx.AsyncByteStream):
     """An answer's body, raw; closed before its end, it takes the connection with it."""
 
@@ -131,16 +105,6 @@ class _Body(httpx.AsyncByteStream):
             self._answer.close()
 
 
-def _prepare(request: httpx.Request) -> Prepared:
-    return Prepared(str(request.url), {name: value for name, value in request.headers.items() if name != _LENGTH})
-
-
-def _async_stream(request: httpx.Request) -> httpx.AsyncByteStream:
-    if not isinstance(request.stream, httpx.AsyncByteStream):
-        raise TypeError("the request's body is a synchronous stream")
-    return request.stream
-
-
 def _translated(error: Exception) -> httpx.TransportError:
     """Return httpx's word for an error of aiohttp's."""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -160,4 +124,6 @@ def _translated(error: Exception) -> httpx.TransportError:
 
 def default_transport(spec: TargetSpec) -> httpx.AsyncBaseTransport:
     """Return the transport that a target uses when the caller gives none."""
-    return AiohttpTransport(ca_file=spec.ca_file, trust_env=spec.trust_env)
+    if spec.trust_env:
+        return AiohttpTransport(ca_file=spec.ca_file, trust_env=True)
+    return LeanTransport(ca_file=spec.ca_file, max_answer=spec.max_answer)

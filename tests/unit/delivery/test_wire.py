@@ -5,13 +5,14 @@ import gzip
 import ssl
 import subprocess
 import zlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.delivery.calls import Call, Unanswered
+from gateway.delivery.http1 import LeanTransport
 from gateway.delivery.spec import TargetSpec
 from gateway.delivery.transport import AiohttpTransport
 from tests.unit.delivery.vendor_adapter import adapter, outbound, window
@@ -19,6 +20,17 @@ from tests.unit.delivery.wire import Seen, call, raw, serving
 from tests.unit.delivery.world import World, by_lane, event
 
 LIMIT = 1024 * 1024
+Make = Callable[..., httpx.AsyncBaseTransport]
+
+
+BOTH: list[Make] = [LeanTransport, AiohttpTransport]
+
+
+@pytest.fixture(params=BOTH)
+def make(request: pytest.FixtureRequest) -> Make:
+    """Return what makes a transport: each test holds for both."""
+    made: Make = request.param
+    return made
 
 
 class RealWorld(World):
@@ -28,10 +40,10 @@ class RealWorld(World):
         return asyncio.get_running_loop().time()
 
 
-def test_a_request_carries_the_adapters_headers_and_no_others() -> None:
+def test_a_request_carries_the_adapters_headers_and_no_others(make: Make) -> None:
     async def story() -> None:
         async with serving(lambda seen, writer: raw()) as server:
-            await call(server.url() + "/prefix", b"[1]", "/way?a=%2F&b=c%20d")
+            await call(make(), server.url() + "/prefix", b"[1]", "/way?a=%2F&b=c%20d")
             (seen,) = server.seen
         assert seen.line == "POST /prefix/way?a=%2F&b=c%20d HTTP/1.1"
         assert seen.body == b"[1]"
@@ -48,10 +60,10 @@ def test_a_request_carries_the_adapters_headers_and_no_others() -> None:
     asyncio.run(story())
 
 
-def test_connections_are_kept_alive() -> None:
+def test_connections_are_kept_alive(make: Make) -> None:
     async def story() -> None:
         async with serving(lambda seen, writer: raw()) as server:
-            transport = AiohttpTransport()
+            transport = make()
             world = RealWorld(transport, base_url=server.url(), concurrency=3)  # type: ignore[arg-type]  # a real one
             await world.deliver([event(n, who=f"person {n}") for n in range(50)], patience=10)
             assert len(server.seen) == 50
@@ -61,12 +73,12 @@ def test_connections_are_kept_alive() -> None:
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])
-def test_a_redirect_is_an_answer_and_is_never_followed(status: str) -> None:
+def test_a_redirect_is_an_answer_and_is_never_followed(make: Make, status: str) -> None:
     async def story() -> None:
         async with serving(lambda seen, writer: raw()) as elsewhere:
             place = elsewhere.url() + "/steal"
             async with serving(lambda seen, writer: raw(status, location=place)) as server:
-                answer = await call(server.url())
+                answer = await call(make(), server.url())
             assert str(answer.status) == status[:3]
             assert answer.headers["location"] == place
             assert elsewhere.seen == []
@@ -74,10 +86,10 @@ def test_a_redirect_is_an_answer_and_is_never_followed(status: str) -> None:
     asyncio.run(story())
 
 
-def test_cookies_are_forgotten() -> None:
+def test_cookies_are_forgotten(make: Make) -> None:
     async def story() -> None:
         async with serving(lambda seen, writer: raw(set_cookie="a=b; Path=/")) as server:
-            transport = AiohttpTransport()
+            transport = make()
             spec = TargetSpec(name="crm", adapter=adapter(), credentials={"key": "k"}, base_url=server.url())
             one = Call(outbound(), spec, transport)
             await one.send(b"[]")
@@ -88,12 +100,12 @@ def test_cookies_are_forgotten() -> None:
     asyncio.run(story())
 
 
-def test_the_environments_proxy_counts_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_proxy_counts_only_when_asked(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         async with serving(lambda seen, writer: raw("407 Proxy")) as proxy, serving(lambda s, w: raw()) as server:
             monkeypatch.setenv("HTTP_PROXY", proxy.url())
             monkeypatch.setenv("NO_PROXY", "")
-            assert (await call(server.url())).status == 202
+            assert (await call(make(), server.url())).status == 202
             transport = AiohttpTransport(trust_env=True)
             response = await transport.handle_async_request(httpx.Request("GET", server.url()))
             assert response.status_code == 407
@@ -103,7 +115,7 @@ def test_the_environments_proxy_counts_only_when_asked(monkeypatch: pytest.Monke
     asyncio.run(story())
 
 
-def test_a_giant_answer_is_cut_and_its_connection_closed() -> None:
+def test_a_giant_answer_is_cut_and_its_connection_closed(make: Make) -> None:
     async def story() -> None:
         closed = asyncio.Event()
 
@@ -118,7 +130,7 @@ def test_a_giant_answer_is_cut_and_its_connection_closed() -> None:
                 raise
 
         async with serving(lambda seen, writer: flood(writer)) as server:
-            answer = await call(server.url())
+            answer = await call(make(), server.url())
             assert answer.body == b"x" * LIMIT
             await asyncio.wait_for(closed.wait(), 5)
 
@@ -126,21 +138,21 @@ def test_a_giant_answer_is_cut_and_its_connection_closed() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_a_compressed_answer_is_read_but_a_bomb_is_cut(encoding: str) -> None:
+def test_a_compressed_answer_is_read_but_a_bomb_is_cut(make: Make, encoding: str) -> None:
     async def story() -> None:
         bomb = b"0" * (64 * LIMIT)
         packed = gzip.compress(bomb) if encoding == "gzip" else zlib.compress(bomb)
         async with serving(lambda seen, writer: raw(body=packed, content_encoding=encoding)) as server:
-            assert (await call(server.url())).body == bomb[:LIMIT]
+            assert (await call(make(), server.url())).body == bomb[:LIMIT]
 
     asyncio.run(story())
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "a lie"])
-def test_a_body_that_is_not_what_it_says_is_kept_as_it_is(encoding: str) -> None:
+def test_a_body_that_is_not_what_it_says_is_kept_as_it_is(make: Make, encoding: str) -> None:
     async def story() -> None:
         async with serving(lambda seen, writer: raw("400 Bad", b"\xff\xfe<html>", content_encoding=encoding)) as server:
-            answer = await call(server.url())
+            answer = await call(make(), server.url())
             assert (answer.status, answer.body) == (400, b"\xff\xfe<html>")
 
     asyncio.run(story())
@@ -150,10 +162,10 @@ def test_a_body_that_is_not_what_it_says_is_kept_as_it_is(encoding: str) -> None
     ("content", "headers"),
     [(b"", {"content_type": "text/html"}), (b"\x00\xff", {"content_type": "image/gif; charset=nonsense"})],
 )
-def test_any_content_type_will_do(content: bytes, headers: dict[str, str]) -> None:
+def test_any_content_type_will_do(make: Make, content: bytes, headers: dict[str, str]) -> None:
     async def story() -> None:
         async with serving(lambda seen, writer: raw("200 OK", content, **headers)) as server:
-            assert (await call(server.url())).body == content
+            assert (await call(make(), server.url())).body == content
 
     asyncio.run(story())
 
@@ -196,14 +208,14 @@ async def _nonsense(writer: asyncio.StreamWriter) -> bytes:
     ("react", "why"),
     [
         (_hang, "ReadTimeout"),
-        (_drip, "within 0.4 s"),
+        (_drip, "ReadTimeout"),
         (_stall, "ReadTimeout"),
         (_half, "RemoteProtocolError"),
         (_reset, "no answer"),
         (_nonsense, "RemoteProtocolError"),
     ],
 )
-def test_half_an_answer_is_no_answer(react: object, why: str) -> None:
+def test_half_an_answer_is_no_answer(make: Make, react: object, why: str) -> None:
     async def story() -> None:
         def answer(seen: Seen, writer: asyncio.StreamWriter) -> Awaitable[bytes]:
             assert callable(react)
@@ -212,17 +224,17 @@ def test_half_an_answer_is_no_answer(react: object, why: str) -> None:
 
         async with serving(answer) as server:
             with pytest.raises(Unanswered, match=why):
-                await call(server.url())
+                await call(make(), server.url())
 
     asyncio.run(story())
 
 
-def test_nobody_listens() -> None:
+def test_nobody_listens(make: Make) -> None:
     async def story() -> None:
         async with serving(lambda seen, writer: raw()) as server:
             url = server.url()
         with pytest.raises(Unanswered, match="ConnectError"):
-            await call(url)
+            await call(make(), url)
 
     asyncio.run(story())
 
@@ -239,20 +251,20 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_certificate_nobody_vouches_for_is_refused(certificate: Path) -> None:
+def test_a_certificate_nobody_vouches_for_is_refused(make: Make, certificate: Path) -> None:
     async def story() -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate)
         async with serving(lambda seen, writer: raw(), context) as server:
             with pytest.raises(Unanswered, match="CERTIFICATE_VERIFY_FAILED"):
-                await call(server.url("https"))
+                await call(make(), server.url("https"))
             assert server.seen == []
-            assert (await call(server.url("https"), ca_file=certificate)).status == 202
+            assert (await call(make(ca_file=str(certificate)), server.url("https"))).status == 202
 
     asyncio.run(story())
 
 
-def test_throttling_failures_and_resets_of_a_real_server_lose_nothing() -> None:
+def test_throttling_failures_and_resets_of_a_real_server_lose_nothing(make: Make) -> None:
     """429 with and without Retry-After, 500, 413, resets, a named event: all in one stream, lane by lane in order."""
 
     async def story() -> None:
@@ -276,7 +288,7 @@ def test_throttling_failures_and_resets_of_a_real_server_lose_nothing() -> None:
 
         async with serving(react) as server:
             world = RealWorld(
-                AiohttpTransport(),  # type: ignore[arg-type]  # a real one
+                make(),  # type: ignore[arg-type]  # a real one
                 adapter=adapter(outbound(max_events=7, windows=(window(40, 0.2),))),
                 base_url=server.url(),
                 concurrency=3,

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+import httpx
+
 from gateway.adapter import Answer
 from gateway.delivery.calls import Call
 from gateway.delivery.spec import TargetSpec, Timeouts
-from gateway.delivery.transport import AiohttpTransport
 from tests.unit.delivery.vendor_adapter import adapter, outbound
 
 
@@ -91,9 +92,10 @@ async def serving(react: Reaction, context: ssl.SSLContext | None = None) -> Asy
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def call(url: str, body: bytes = b'["e1"]', path: str | None = None, **spec: object) -> Answer:
-    """Send one request over a new transport."""
-    transport = AiohttpTransport(ca_file=str(spec["ca_file"]) if "ca_file" in spec else None)
+async def call(
+    transport: httpx.AsyncBaseTransport, url: str, body: bytes = b'["e1"]', path: str | None = None
+) -> Answer:
+    """Send one request over a transport and close it."""
     timeouts = Timeouts(connect=2.0, read=0.2, total=0.4)
     target = TargetSpec(name="crm", adapter=adapter(), credentials={"key": "k"}, base_url=url, timeouts=timeouts)
     try:
