@@ -72,11 +72,19 @@ def amount(raw: bytes) -> tuple[Decimal | None, str | None]:
     elif raw == b"null":
         return None, None
     else:
-        quoted = msgspec.json.decode(raw) if raw[:1] == b'"' else None
+        quoted = _text(raw)
         found = None if quoted is None else number(quoted)
     if found is None:
         raise Invalid("/value", "A valid number is required.")
     return found, quoted
+
+
+def _text(raw: bytes) -> str | None:
+    """Return the text of raw JSON, which nobody has checked yet; None when it is none."""
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except ValueError:
+        return None
 
 
 # --- free parts ------------------------------------------------------------------------------------------

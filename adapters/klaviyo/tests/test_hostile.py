@@ -140,6 +140,18 @@ def test_any_damage_to_a_sound_request(name: str, data: st.DataObject) -> None:
     _survives(ENDPOINTS[name], _request(ENDPOINTS[name], json.dumps(tree).encode()))
 
 
+@pytest.mark.parametrize("name", SOUND)
+@FEW
+@given(data=st.data())
+def test_any_damage_to_sound_bytes(name: str, data: st.DataObject) -> None:
+    """A few bytes overwritten, put in or taken out."""
+    body = bytearray(json.dumps(data.draw(st.sampled_from(SOUND[name]))).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(body)))
+        body[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+    _survives(ENDPOINTS[name], _request(ENDPOINTS[name], bytes(body)))
+
+
 def _damage(tree: Any, data: st.DataObject) -> None:
     """Walk down a random way, and do something at its end."""
     while True:
@@ -174,6 +186,7 @@ ABSURD = [
     DEEP + b'{"data":{"type":"profile","attributes":{"email":"a@b.example","x":' + b"[" * 500 + b"]" * 500 + b"}}}}}}",
     DEEP + b'{"data":{"type":"profile","attributes":{"email":"a@b.example"}}},"value":1e999}}}',
     DEEP + b'{"data":{"type":"profile","attributes":{"email":"a@b.example"}}},"value":' + b"1" * 5000 + b"}}}",
+    DEEP + b'{"data":{"type":"profile","attributes":{"email":"a@b.example"}}},"value":"\xff"}}}',
     DEEP + b'{"data":{"type":"profile","attributes":{"email":"a@b.example"}}},"new":1e999}}}',
     DEEP + b'{"data":{"type":"profile","attributes":{"email":"a@b.example"}}},"properties":{"a":1e999}}}}',
 ]
