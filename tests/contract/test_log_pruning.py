@@ -1,0 +1,154 @@
+"""Every promise of `gateway.log.port` about what may go and what stays, over every engine."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.log.port import Settlement
+from gateway.log.sqlite import Retention
+from tests.contract.log_harness import (
+    ENGINES,
+    TO_NONE,
+    Harness,
+    balance,
+    bodies,
+    entry,
+    letter,
+    parked,
+)
+
+TARGETS = ["crm", "mail"]
+PLENTY = 1 << 20
+
+
+@pytest.fixture(params=ENGINES)
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Harness:
+    return ENGINES[request.param](tmp_path)
+
+
+# --- pruning ---------------------------------------------------------------------------------------------
+
+AN_HOUR = Retention(seconds=3600)
+
+
+def test_what_all_have_passed_goes_when_it_is_old(harness: Harness) -> None:
+    async def play() -> None:
+        async with harness.opened(retention=AN_HOUR) as log:
+            await log.register(TARGETS)
+            await log.append([entry("e1"), entry("e2"), entry("e3")])
+            await log.settle("crm", Settlement(cursor=3, delivered=3))
+            await log.settle("mail", Settlement(cursor=2, delivered=2))
+            await harness.prune(log)
+            assert (await log.status()).events == 3
+            harness.clock.now += 4000
+            await log.append([entry("young", TO_NONE)])
+            await harness.prune(log)
+            assert [body for _, body in await log.scan(0, 10, PLENTY)] == [b"e3", b"young"]
+            await log.settle("mail", Settlement(cursor=4, delivered=1))
+            await harness.prune(log)
+            assert [body for _, body in await log.scan(0, 10, PLENTY)] == [b"young"]
+            status = await log.status()
+            assert (status.events, status.bytes) == (1, 5)
+            await balance(log)
+
+    asyncio.run(play())
+
+
+def test_what_all_have_passed_goes_when_there_is_too_much(harness: Harness) -> None:
+    async def play() -> None:
+        async with harness.opened(retention=Retention(seconds=1e9, bytes=1000)) as log:
+            await log.register(TARGETS)
+            await log.append([entry(f"e{i}", body=bytes(100)) for i in range(1500)])
+            await log.settle("mail", Settlement(cursor=1500, delivered=1500))
+            await harness.prune(log)
+            assert (await log.status()).events == 1500
+            await log.settle("crm", Settlement(cursor=1495, delivered=1495))
+            await harness.prune(log)
+            assert (await log.status()).bytes == 1000
+            assert len(await bodies(log, "crm", await log.cursor("crm"))) == 5
+            await balance(log)
+
+    asyncio.run(play())
+
+
+def test_places_are_never_given_twice(harness: Harness) -> None:
+    async def play() -> None:
+        async with harness.opened(retention=AN_HOUR) as log:
+            await log.append([entry("e1"), entry("e2")])
+            harness.clock.now += 4000
+            await harness.prune(log)
+            assert (await log.status()).events == 0
+            assert (await log.status()).head == 2
+        async with harness.opened() as log:
+            assert await log.cursor("crm") == 2
+            await log.append([entry("e3")])
+            assert [seq for seq, _ in await log.scan(0, 10, PLENTY)] == [3]
+            assert await bodies(log, "crm", 2) == ["e3"]
+
+    asyncio.run(play())
+
+
+def test_parked_events_and_dead_letters_outlive_pruning(harness: Harness) -> None:
+    async def play() -> None:
+        async with harness.opened(retention=AN_HOUR) as log:
+            await log.register(TARGETS)
+            await log.append([entry("e1"), entry("e2"), entry("e3")])
+            await log.settle("crm", Settlement(cursor=3, delivered=1, park=[parked(1)], dead=[letter(2)]))
+            await log.settle("mail", Settlement(cursor=3, delivered=2, park=[parked(1, "bob")]))
+            harness.clock.now += 4000
+            await harness.prune(log)
+            assert [body for _, body in await log.scan(0, 10, PLENTY)] == [b"e1"]
+            await log.retry_dead([found.id for found in await log.dead_letters()])
+            lane = await log.parked("crm", "ann", 10)
+            assert [record.body for _, record in lane] == [b"e1", b"e2"]
+            await log.settle("crm", Settlement(park=[parked(2, due_at=7.0)]))
+            assert [record.body for _, record in await log.parked("crm", "ann", 10)] == [b"e1", b"e2"]
+            await log.settle("crm", Settlement(delivered=1, unpark=[1], dead=[]))
+            assert (await log.status()).events == 1
+            await log.settle("mail", Settlement(delivered=1, unpark=[1]))
+            assert (await log.status()).events == (await log.status()).bytes == 0
+            await log.settle("crm", Settlement(unpark=[2], dead=[letter(2)]))
+            counts = await balance(log)
+            assert (counts["crm"]["dead"], counts["crm"]["queued"], counts["mail"]["delivered"]) == (1, 0, 3)
+
+    asyncio.run(play())
+
+
+def test_a_target_with_nothing_to_do_holds_nothing_back(harness: Harness) -> None:
+    async def play() -> None:
+        async with harness.opened(retention=AN_HOUR) as log:
+            await log.register([*TARGETS, "gone"])
+            await log.append([entry("e1"), entry("e2")])
+            for target in TARGETS:
+                await log.settle(target, Settlement(cursor=2, delivered=2))
+            harness.clock.now += 4000
+            await harness.prune(log)
+            assert (await log.status()).events == 0
+            assert (await balance(log))["gone"]["dropped"] == 2
+
+    asyncio.run(play())
+
+
+def test_a_hold_keeps_what_is_after_it_until_it_moves_or_is_forgotten(harness: Harness) -> None:
+    async def play() -> None:
+        async with harness.opened(retention=AN_HOUR) as log:
+            await log.append([entry(f"e{i}") for i in range(1, 5)])
+            await log.hold("reader", 1)
+            harness.clock.now += 4000
+            await harness.prune(log)
+            assert (await log.status()).events == 3
+            await log.hold("reader", 2)
+            await harness.prune(log)
+            assert (await log.status()).events == 2
+            harness.clock.now += 8 * 86_400
+            await harness.prune(log)
+            assert (await log.status()).events == 0
+            await log.append([entry("e5")])
+            await log.hold("reader", 4)
+            await log.hold("reader", None)
+            harness.clock.now += 4000
+            await harness.prune(log)
+            assert (await log.status()).events == 0
+
+    asyncio.run(play())
