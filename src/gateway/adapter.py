@@ -149,12 +149,14 @@ class Request(Struct, kw_only=True):
     account: Mapping[str, str] = {}
     """The configured credentials that matched; empty before authentication and on open endpoints."""
 
+    _headers: dict[bytes, bytes] | None = None
+
     def header(self, name: bytes) -> str | None:
         """Return the first header of that lower-case name."""
-        for key, value in self.raw_headers:
-            if key == name:
-                return value.decode("latin-1")
-        return None
+        if self._headers is None:
+            self._headers = dict(reversed(self.raw_headers))
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 class Decoded(Struct, frozen=True):

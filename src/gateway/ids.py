@@ -2,20 +2,39 @@
 
 import random
 import time
+from typing import Final
 
-_SUB_MS_BITS = 12
-_last = 0
-_random = random.SystemRandom().getrandbits(64)
-_bits = random.Random(_random).getrandbits  # noqa: S311  an id is unique, not secret
+_MOST: Final = 0xFFF
+"""Ids of one millisecond; the next one borrows the millisecond that follows."""
+
+_bits: Final = random.Random(random.SystemRandom().getrandbits(256)).getrandbits  # noqa: S311  unique, not secret
 
 
-def uuid7() -> str:
-    """Return a fresh id; each is greater than the one before."""
-    global _last
-    stamp = time.time_ns()
-    ticks = ((stamp // 1_000_000) << _SUB_MS_BITS) | (((stamp % 1_000_000) << _SUB_MS_BITS) // 1_000_000)
-    if ticks <= _last:
-        ticks = _last + 1
-    _last = ticks
-    text = f"{ticks >> _SUB_MS_BITS:012x}7{ticks & 0xFFF:03x}{0x8000000000000000 | _bits(62):016x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+class _Clock:
+    """The millisecond of the last id, its text, and how many ids it has."""
+
+    def __init__(self) -> None:
+        self.stamp = 0
+        self.count = 0
+        self.text = ""
+
+    def next(self) -> str:
+        stamp = time.time_ns() // 1_000_000
+        if stamp > self.stamp:
+            self._turn(stamp)
+        elif self.count == _MOST:
+            self._turn(self.stamp + 1)
+        else:
+            self.count += 1
+        noise = _bits(62)
+        return f"{self.text}{self.count:03x}-{0x8000 | (noise >> 48):04x}-{noise & 0xFFFFFFFFFFFF:012x}"
+
+    def _turn(self, stamp: int) -> None:
+        self.stamp = stamp
+        self.count = 0
+        text = f"{stamp:012x}"
+        self.text = f"{text[:8]}-{text[8:]}-7"
+
+
+uuid7: Final = _Clock().next
+"""Return a fresh id; each is greater than the one before."""

@@ -6,6 +6,7 @@ One wide line per request and per delivery attempt; a person's identifiers are n
 import logging
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import msgspec
@@ -28,19 +29,14 @@ def make_logger(
     """
     if form is None:
         form = "console" if sys.stderr.isatty() else "json"
-    mask = _Mask(secrets)
-    processors: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        mask,
-    ]
+    processors: list[structlog.typing.Processor]
     factory: Any
     if form == "json":
-        processors.append(_render)
+        processors = [_stamped, structlog.processors.format_exc_info, _JsonLine(secrets)]
         factory = structlog.BytesLogger(sys.stderr.buffer)
     else:
-        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        processors = [_stamped, _masked_by(secrets), renderer]
         factory = structlog.PrintLogger(sys.stderr)
     logger: Logger = structlog.wrap_logger(
         factory,
@@ -53,24 +49,42 @@ def make_logger(
     return bound
 
 
-class _Mask:
-    """Replaces secrets in every text of a line; costs nothing where there are none."""
+def _worth_hiding(secrets: Iterable[str]) -> list[str]:
+    """Return the secrets longest first, so that one within another does not leave its rest."""
+    return sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
+
+
+def _stamped(_logger: Any, name: str, line: Any) -> Any:
+    line["level"] = name
+    line["timestamp"] = datetime.now(UTC).isoformat()
+    return line
+
+
+class _JsonLine:
+    """Renders a line, then blots out secrets in its bytes: one search for each, whatever the fields."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
+        self._secrets = [msgspec.json.encode(secret)[1:-1] for secret in _worth_hiding(secrets)]
 
-    def __call__(self, _logger: Any, _name: str, line: Any) -> Any:
+    def __call__(self, _logger: Any, _name: str, line: Any) -> bytes:
+        text = _encoder.encode(line)
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, b"***")
+        return text
+
+
+def _masked_by(secrets: Iterable[str]) -> structlog.typing.Processor:
+    hidden = _worth_hiding(secrets)
+
+    def mask(_logger: Any, _name: str, line: Any) -> Any:
         for key, value in line.items():
-            if type(value) is str:
-                for secret in self._secrets:
-                    if secret in value:
-                        value = value.replace(secret, "***")  # noqa: PLW2901  several secrets, one text
-                        line[key] = value
+            if isinstance(value, str):
+                for secret in hidden:
+                    line[key] = line[key].replace(secret, "***")
         return line
 
-
-def _render(_logger: Any, _name: str, line: Any) -> bytes:
-    return _encoder.encode(line)
+    return mask
 
 
 class _Forward(logging.Handler):

@@ -11,6 +11,7 @@ class Counter:
 
     def __init__(self, windows: Sequence[Window]) -> None:
         self._windows = sorted(windows, key=lambda window: window.seconds)
+        self._lengths = [window.seconds for window in self._windows]
         self._starts = [-math.inf] * len(self._windows)
         self._used = [0] * len(self._windows)
 
@@ -20,22 +21,27 @@ class Counter:
         Returns:
             None when it fits, or when nothing is enforced; else the whole seconds until it would.
         """
+        self._turn(now)
+        if enforce and (wait := self._wait(now, events)):
+            return wait
         for index, window in enumerate(self._windows):
-            if now - self._starts[index] >= window.seconds:
+            self._used[index] += events if window.unit == "events" else 1
+        return None
+
+    def _turn(self, now: float) -> None:
+        """Begin the windows anew that have ended."""
+        for index, start in enumerate(self._starts):
+            if now - start >= self._lengths[index]:
                 self._starts[index] = now
                 self._used[index] = 0
-        costs = [events if window.unit == "events" else 1 for window in self._windows]
-        if enforce:
-            waits = [
-                start + window.seconds - now
-                for window, start, used, cost in zip(self._windows, self._starts, self._used, costs, strict=True)
-                if used and used + cost > window.count
-            ]
-            if waits:
-                return max(1, math.ceil(max(waits)))
-        for index, cost in enumerate(costs):
-            self._used[index] += cost
-        return None
+
+    def _wait(self, now: float, events: int) -> int | None:
+        waits = [
+            start + window.seconds - now
+            for window, start, used in zip(self._windows, self._starts, self._used, strict=True)
+            if used and used + (events if window.unit == "events" else 1) > window.count
+        ]
+        return max(1, math.ceil(max(waits))) if waits else None
 
     def quota(self, now: float) -> Quota:
         """Return what is left of the longest window."""
