@@ -77,7 +77,8 @@ def main(rounds: int = 3, seconds: float = 4.0) -> None:
         }
         print(
             f"  {name:29} {figures['per_second']:8.0f} req/s  {figures['cpu_us']:5.1f} us CPU  "
-            f"p50 {figures['p50_ms']:5.2f}  p99 {figures['p99_ms']:6.2f} ms  {figures['memory_mb']:4.0f} MB  ratio {ratio:.2f}"
+            f"p50 {figures['p50_ms']:5.2f}  p99 {figures['p99_ms']:6.2f} ms  {figures['memory_mb']:4.0f} MB  "
+            f"ratio {ratio:.2f}"
         )
     paced = [gateway_round("info", seconds, 10_000) for _ in range(rounds)]
     print(

@@ -141,8 +141,8 @@ def test_a_vendors_page_names_its_credentials_and_endpoints(adapter: Adapter) ->
     page = (ROOT / "adapters" / adapter.slug / "README.md").read_text()
     for credential in adapter.credentials:
         assert credential.name in page
-    for endpoint in (*adapter.inbound, *adapter.outbound):
-        assert endpoint.path in page
+    paths = {endpoint.path for endpoint in adapter.inbound} | {endpoint.path for endpoint in adapter.outbound}
+    assert [path for path in sorted(paths) if path not in page] == []
 
 
 def commands(command: click.Command, *names: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -164,7 +164,7 @@ def test_methods_and_paths(client: httpx.Client, method: str, path: str) -> None
     "value", ["", "Basic", "Basic !!!", "Basic " + "A" * 60_000, "Klaviyo-API-Key", "Klaviyo-API-Key \xff", "Bearer x"]
 )
 def test_credentials(client: httpx.Client, value: str) -> None:
-    headers = {"Authorization": value.encode("latin-1")}
+    headers = {b"Authorization": value.encode("latin-1")}
     body = klaviyo_event(1)
     assert client.post("/klaviyo/api/events", json=body, headers=headers).status_code in (400, 401, 431)
     assert client.post("/blueshift/api/v1/event", json={"event": "x"}, headers=headers).status_code in (400, 401, 431)
