@@ -126,6 +126,8 @@ def _check_types(left: Json) -> None:
 
 def _blanks(fields: Json, left: Json, raw: Json) -> None:
     """An empty identifier counts as none: mobile SDKs and plugins send them."""
+    if "" not in fields.values():
+        return
     for name in _IDENTIFIERS:
         if fields.get(name) == "":
             del fields[name]

@@ -23,7 +23,7 @@ from adapters.klaviyo.encode_person import person
 from adapters.klaviyo.fit import fit, fit_count, fit_name
 from adapters.klaviyo.names import DEVICE, NAME_KEY, SLUG, VOCABULARY
 from adapters.klaviyo.values import in_window, to_number
-from adapters.klaviyo.wire import UNREADABLE, Json, dig, graft
+from adapters.klaviyo.wire import NOTHING, UNREADABLE, Json, dig, graft
 from gateway.adapter import Answer, Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes
 from gateway.event import EMPTY_CONTEXT, leaves
 
@@ -96,11 +96,12 @@ class Written(NamedTuple):
 
 def _single(index: int, event: Event) -> Encoded:
     it = _write(index, event)
-    attributes = {**it.attributes, "profile": {"data": it.who}}
-    body: Json = {"data": {"type": "event", "attributes": attributes}}
+    it.attributes["profile"] = {"data": it.who}
+    body: Json = {"data": {"type": "event", "attributes": it.attributes}}
     if it.rest:
         graft(body, it.rest)
-    _report(it.entry, f"residue.{SLUG}.entry", index, it.lost)
+    if it.entry:
+        _report(it.entry, f"residue.{SLUG}.entry", index, it.lost)
     encoded = json_bytes(body)
     _check_size(len(encoded), limits.BODY_SENT.value)
     return Encoded(events=(index,), body=encoded, lost=tuple(it.lost))
@@ -108,7 +109,7 @@ def _single(index: int, event: Event) -> Encoded:
 
 def _write(index: int, event: Event) -> Written:
     kept = event.residue.get(SLUG) or {}
-    raw = dig(kept, "raw")
+    raw = dig(kept, "raw") if kept else NOTHING
     lost: list[Loss] = []
     shape = VOCABULARY.encode(event)
     attributes: Json = {
@@ -119,9 +120,12 @@ def _write(index: int, event: Event) -> Written:
     }
     properties = _properties(event, shape, raw, index, lost)
     _put_money(event, raw, attributes, properties, index, lost)
-    _put_key(event, raw, attributes, properties)
+    if raw:
+        _put_key(event, raw, attributes, properties)
     attributes["properties"] = fit_count(fit(properties, "properties", index, lost), index, lost)
     who = person(event, index, raw, lost)
+    if not event.residue:
+        return Written(attributes, who, NOTHING, NOTHING, lost)
     _report_residue(event, index, lost)
     return Written(attributes, who, dig(kept, "rest"), dig(kept, "entry"), lost)
 
@@ -150,7 +154,7 @@ def _time(event: Event, index: int, lost: list[Loss]) -> str:
 
 
 def _seconds(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
+    return moment.isoformat(timespec="seconds") if moment.microsecond else moment.isoformat()
 
 
 def _properties(event: Event, shape: Shape, raw: Json, index: int, lost: list[Loss]) -> Json:
@@ -201,6 +205,9 @@ _MOST: Final = Decimal(sys.float_info.max)
 
 def _put_total(total: Decimal, raw: Json, attributes: Json, properties: Json) -> None:
     """Write the total where the client had it: the attribute, ``$value`` among the properties, or both."""
+    if not raw:
+        attributes["value"] = total
+        return
     key, written = _before(raw, "commerce.total")
     same = key is not None and to_number(written) == total
     if same and key == "$value":

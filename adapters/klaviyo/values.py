@@ -16,6 +16,8 @@ from adapters.klaviyo.errors import Invalid
 from gateway.adapter import parse_time
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_USUAL: Final = "--T::"
+"""What stands between the numbers of a time in its usual spelling."""
 _EARLIEST: Final = datetime(limits.EARLIEST.value, 1, 1, tzinfo=UTC)
 _AHEAD: Final = timedelta(days=limits.AHEAD.value)
 _EMAIL: Final = re.compile(r"[^\s@\"(),:;<>\[\\\]]+@[^\s@.]+(\.[^\s@.]+)+")
@@ -41,7 +43,7 @@ def in_window(moment: datetime, now: datetime) -> bool:
 
 def moment(text: str, now: datetime) -> datetime:
     """Return an RFC 3339 time in UTC; one without an offset is taken for UTC."""
-    found = parse_time(text) if _TIME.fullmatch(text) else None
+    found = parse_time(text) if text[4:17:3] == _USUAL or _TIME.fullmatch(text) else None
     if found is None:
         raise Invalid("/time", "Datetime has wrong format. Use RFC 3339: YYYY-MM-DDThh:mm:ss[+HH:MM|-HH:MM|Z].")
     if not in_window(found, now):
@@ -67,6 +69,8 @@ def number(text: str) -> Decimal | None:
 
 def amount(raw: bytes) -> tuple[Decimal | None, str | None]:
     """Return a raw JSON value as money, and the text it was quoted as, if it was: ``"18.50"`` counts as 18.50."""
+    if raw.isdigit() and len(raw) <= limits.MONEY_TEXT.value:
+        return Decimal(raw.decode()), None
     if raw[0] in _DIGITS:
         found, quoted = number(raw.decode()), None
     elif raw == b"null":
