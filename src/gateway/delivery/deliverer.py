@@ -90,8 +90,8 @@ class Deliverer:
     def snapshot(self, *, clean: bool = False) -> dict[str, LimiterState]:
         """Return what was sent lately, by account, to be kept for the next start.
 
-        Take one every second or so, and that of `stop` at the end: after a crash the last one, being not clean,
-        makes the limiter take short windows as full.
+        Take one every second, and that of `stop` at the end: `Limiter.restore` makes up for what a process that
+        crashed may have sent after its last one.
         """
         now, wall = asyncio.get_running_loop().time(), self._wall()
         return {account: limiter.snapshot(now, wall, clean=clean) for account, limiter in self._limiters.items()}

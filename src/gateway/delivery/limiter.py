@@ -24,8 +24,8 @@ RAMP: Final = 20
 """Requests that start one by one after a pause."""
 RAMP_GAP: Final = 0.05
 """Longest seconds between two of them."""
-UNKNOWN: Final = 60.0
-"""Windows up to this many seconds are taken as full after a crash."""
+UNSEEN: Final = 5.0
+"""Seconds after a snapshot in which a process that crashed may have gone on sending: take one more often than that."""
 ANY: Final = 1 << 30
 """Room of a gate that counts no events."""
 
@@ -57,6 +57,10 @@ class Slots:
         if self.free(now) > 0:
             return now
         return self._times[0] * self._grain if self._times else inf
+
+    def most(self, seconds: float) -> int:
+        """Return how many slots can be taken in a time."""
+        return self.count * (int(seconds / self.seconds) + 1)
 
     def rest(self, until: float, slots: int) -> None:
         """Keep slots taken up to a moment."""
@@ -201,17 +205,25 @@ class Limiter:
     def restore(self, state: LimiterState, now: float, wall: float) -> None:
         """Take up what an earlier process sent.
 
-        After a crash (`clean` is false) nobody knows what was sent since the snapshot: windows of up to `UNKNOWN`
-        seconds are then taken as full from now on, longer ones as the snapshot says. Windows that are configured
-        no longer are forgotten.
+        After a crash (`clean` is false) as much is taken as sent within `UNSEEN` seconds after the snapshot as the
+        windows would have let through. Windows that are configured no longer are forgotten.
         """
         shift = now - wall
         for name, window in self._slots.items():
             for at, taken in state.slots.get(name, ()):
                 if wall < at <= wall + window.seconds * (1 + 2 * SPREAD):
                     window.rest(at + shift, taken)
-            if not state.clean and window.seconds <= UNKNOWN and (left := window.free(now)) > 0:
-                window.rest(now + window.seconds, left)
+            again = state.at + shift + UNSEEN + window.seconds
+            if not state.clean and now < again <= now + UNSEEN + window.seconds:
+                window.rest(again, min(self._unseen(window), window.free(now)))
         for endpoint, until in state.pauses.items():
             if endpoint in self._gates:
                 self._gates[endpoint].pause(until + shift, now)
+
+    def _unseen(self, slots: Slots) -> int:
+        """Return the most slots that can have been taken within `UNSEEN` seconds."""
+        return sum(
+            min(other.most(UNSEEN) for other in gate.slots if other.by_events == slots.by_events)
+            for gate in self._gates.values()
+            if slots in gate.slots
+        )

@@ -122,7 +122,7 @@ class LimiterState(Struct, frozen=True, kw_only=True):
 
     at: float
     clean: bool
-    """Whether nothing was sent after `at`."""
+    """Whether nothing was sent after `at`: so at the end of an orderly stop."""
     slots: dict[str, list[tuple[float, int]]] = {}
     """Window -> (free again at, how many)."""
     pauses: dict[str, float] = {}

@@ -176,14 +176,49 @@ def test_a_clean_restart_forgets_nothing_and_invents_nothing() -> None:
     assert gate.slots[0].free(500.0 - 20 + 55.5 + 0.5) == 9
 
 
-def test_after_a_crash_short_windows_are_full_and_long_ones_as_they_were() -> None:
-    windows = [window(10, 60.0), window(100, 3600.0)]
+def test_after_a_crash_as_much_is_taken_as_sent_as_the_windows_would_have_let_through() -> None:
+    """Five seconds at 10 a second, after a snapshot that knew of 7."""
+    windows = [window(10, 1.0), window(100, 60.0), window(1000, 3600.0), window(30, 60.0, "events")]
     after = Limiter(lambda: 0.0)
     gate = after.gate("events", windows)
-    old = LimiterState(at=1_000.0, clean=False, slots={"endpoint events: requests in 3600 s": [(4_000.0, 7)]})
-    after.restore(old, 0.0, 1_100.0)
-    assert [slots.free(0.0) for slots in gate.slots] == [0, 93]
-    assert gate.opens_at(0.0) == pytest.approx(60.0, abs=0.3)
+    known = {"endpoint events: requests in 3600 s": [(4_000.0, 7)]}
+    after.restore(LimiterState(at=1_000.0, clean=False, slots=known), 0.0, 1_002.0)
+    assert [slots.free(0.0) for slots in gate.slots] == [0, 40, 933, 0]
+    assert gate.opens_at(0.0) == pytest.approx(63.0, abs=0.3)
+
+
+def test_a_crash_long_ago_costs_nothing() -> None:
+    after = Limiter(lambda: 0.0)
+    gate = after.gate("events", [window(10, 60.0)])
+    after.restore(LimiterState(at=1_000.0, clean=False), 0.0, 1_066.0)
+    assert gate.room(0.0) == ANY
+
+
+@settings(max_examples=60, deadline=None)
+@given(windows=WINDOWS, silence=st.floats(0, 4.9), down=st.floats(0, 90), seed=st.integers(0, 100))
+def test_no_window_is_exceeded_over_a_crash(windows: list[Window], silence: float, down: float, seed: int) -> None:
+    """A process sends all it may, crashes some time after its last snapshot, and another goes on."""
+    before = Limiter(random.Random(seed).random)
+    first = Clock(before.gate("events", windows))
+    while first.now < 8.0 and len(first.done) < 200:
+        first.send(1, 0.0)
+        first.land(first.now)
+    state = before.snapshot(first.now, 1_000.0, clean=False)
+    crash = first.now + silence
+    while len(first.done) < 400 and first.gate.opens_at(first.now) < crash:
+        first.send(1, 0.0)
+        first.land(first.now)
+    after = Limiter(random.Random(seed).random)
+    second = Clock(after.gate("events", windows))
+    start = crash + down
+    second.now = start
+    after.restore(state, start, 1_000.0 + start - crash + silence)
+    for _ in range(30):
+        second.send(1, 0.0)
+        second.land(second.now)
+    moments = [(at, events) for at, _, events in (*first.done, *second.done)]
+    for one in windows:
+        assert not exceeds([(at, events if one.unit == "events" else 1) for at, events in moments], one)
 
 
 def test_what_is_configured_no_longer_is_forgotten() -> None:
