@@ -204,9 +204,8 @@ class Vocabulary:
             self._add(name, _EventEntry(entry) if isinstance(entry, str) else entry)
 
     def _add(self, name: str, entry: _EventEntry) -> None:
-        lines = self._default_lines if entry.lines is True else None
-        if isinstance(entry.lines, _LinesEntry):
-            lines = self._lines(entry.lines)
+        own = entry.lines
+        lines = self._lines(own) if isinstance(own, _LinesEntry) else self._default_lines if own else None
         table = self.table(*entry.tables, *self._always)
         shape = Shape(entry.kind, name, entry.as_, entry.also, table, lines)
         for spelling in (entry.as_, *entry.also):
@@ -300,6 +299,7 @@ def _check_events(document: yamlfile.Document, file: _File) -> Iterator[Problem]
     seen: dict[str, str] = {}
     yield from _check_names(document, file, ("always",), file.always)
     yield from _check_lines(document, file, ("lines",), file.lines)
+    yield from _check_rivals(document, file, ("lines",), file.lines, file.always)
     for name, row in file.events.items():
         entry, place = _EventEntry(row) if isinstance(row, str) else row, ("events", name)
         for spelling in (entry.as_, *entry.also):
@@ -308,6 +308,14 @@ def _check_events(document: yamlfile.Document, file: _File) -> Iterator[Problem]
             seen[spelling] = name
         yield from _check_names(document, file, (*place, "tables"), entry.tables)
         yield from _check_lines(document, file, (*place, "lines"), entry.lines)
+        lines, tables = _lines_of(entry, file), entry.tables if entry.lines is True else (*entry.tables, *file.always)
+        yield from _check_rivals(document, file, (*place, "lines"), lines, tables)
+
+
+def _lines_of(entry: _EventEntry, file: _File) -> _LinesEntry | None:
+    if isinstance(entry.lines, _LinesEntry):
+        return entry.lines
+    return file.lines if entry.lines else None
 
 
 def _check_names(
@@ -328,3 +336,20 @@ def _check_lines(
         if not path.startswith(("item.", "properties.")):
             message = f"a table of product lines can name 'item.…' and 'properties.…', not {path!r}"
             yield document.problem(("tables", entry.each, path), message, at_key=True)
+
+
+def _check_rivals(
+    document: yamlfile.Document,
+    file: _File,
+    place: yamlfile.Place,
+    lines: _LinesEntry | None,
+    tables: Sequence[str],
+) -> Iterator[Problem]:
+    """Yield where product lines and a field beside them have one key."""
+    if lines is None:
+        return
+    rows = [(path, row) for table in tables for path, row in _spellings(file.tables.get(table, {})).items()]
+    taken = {key: path for path, row in rows for key in (row.as_, *row.also)}
+    for key in (lines.at, *lines.also):
+        if key in taken:
+            yield document.problem(place, f"{key!r} already stands for {taken[key]!r}")
