@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+import httpx
+
 from gateway.adapter import Encoded, Event, Outbound, Settings
 from gateway.delivery.calls import Call
 from gateway.delivery.judge import Judge
@@ -13,6 +15,7 @@ from gateway.errors import EncodeError
 from gateway.event import KINDS, Kind
 
 _MASK: Final = b"***"
+BAD_PATH: Final = "the adapter made an address that cannot be used"
 LEFT_OUT: Final = "the adapter put the event into no request"
 
 
@@ -111,11 +114,27 @@ def _reason(error: Exception) -> str:
 
 def _checked(requests: list[Encoded], items: Sequence[Item]) -> Batch:
     """Make sure that every event is carried, and each lane in order."""
+    if lost := _lost_ways(requests):
+        return Batch([], lost)
     if len(requests) == 1 and len(requests[0].events) == len(items):
         return Batch(requests, {})
     carried = {at for request in requests for at in request.events}
     missing = {at: LEFT_OUT for at in range(len(items)) if at not in carried}
     return Batch([] if missing else _in_order(requests, items), missing)
+
+
+def _lost_ways(requests: Sequence[Encoded]) -> dict[int, str]:
+    """Return the events of requests to addresses that no request can have, or that could lead to another host."""
+    return {at: BAD_PATH for request in requests if not _is_path(request.path) for at in request.events}
+
+
+def _is_path(path: str | None) -> bool:
+    if path is None:
+        return True
+    try:
+        return path.startswith("/") and httpx.URL("http://vendor" + path).host == "vendor"
+    except httpx.InvalidURL:
+        return False
 
 
 def _in_order(requests: list[Encoded], items: Sequence[Item]) -> list[Encoded]:

@@ -11,6 +11,7 @@ import httpx
 from gateway.adapter import Answer, Outbound
 from gateway.delivery.http1 import LeanTransport, Message, Patience, Prepared
 from gateway.delivery.spec import TargetSpec
+from gateway.errors import UsageError
 
 _AGENT: Final = "event-gateway"
 _WBITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
@@ -39,7 +40,11 @@ class Call:
         self._limit = spec.max_answer
         self._headers = _plain(endpoint.headers(spec.credentials))
         self._patience = Patience(spec.timeouts.connect, spec.timeouts.read, spec.timeouts.total)
-        self._own = self._address(endpoint.path)
+        try:
+            self._own = self._address(endpoint.path)
+        except (UnicodeError, httpx.InvalidURL, httpx.TransportError) as error:
+            what = f"{endpoint.name}: a credential or base_url cannot stand in a request"
+            raise UsageError(f"target {spec.name}, {what} ({type(error).__name__})") from None
 
     def _address(self, path: str) -> Address:
         url = httpx.URL(self._base + path)

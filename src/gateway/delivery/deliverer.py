@@ -61,9 +61,9 @@ class Deliverer:
         for account, limiter in self._limiters.items():
             if account in self._past:
                 limiter.restore(self._past[account], now, self._wall())
+        self._log.on_append(self.wake)
         for worker in self._workers.values():
             await worker.start()
-        self._log.on_append(self.wake)
 
     def wake(self) -> None:
         """There may be new events in the log, or parked ones put back."""
@@ -72,7 +72,7 @@ class Deliverer:
 
     async def stop(self, grace: float = 10.0) -> dict[str, LimiterState]:
         """Finish what is in flight within `grace` seconds, settle, and return what the next start should know."""
-        await asyncio.gather(*(worker.stop(grace) for worker in self._workers.values()))
+        await asyncio.gather(*(worker.stop(grace) for worker in self._workers.values() if worker.started))
         return self.snapshot(clean=True)
 
     def release(self, target: str) -> None:
@@ -84,8 +84,8 @@ class Deliverer:
         self._workers[target].release()
 
     def states(self) -> list[TargetState]:
-        """Return how each target is doing."""
-        return [worker.state() for worker in self._workers.values()]
+        """Return how each target is doing that was started."""
+        return [worker.state() for worker in self._workers.values() if worker.started]
 
     def snapshot(self, *, clean: bool = False) -> dict[str, LimiterState]:
         """Return what was sent lately, by account, to be kept for the next start.

@@ -7,6 +7,7 @@ stores no cookie, asks no proxy, decompresses nothing. `docs/adr/0003-delivery-t
 
 import asyncio
 import ssl
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import httptools
@@ -194,6 +195,14 @@ class Connection(asyncio.Protocol):
         self._finish()
 
 
+@cache
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Return what verifies servers: the system's certificates, or those of a PEM file."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 class LeanTransport(httpx.AsyncBaseTransport):
     """Sends requests over kept connections.
 
@@ -203,7 +212,7 @@ class LeanTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, *, ca_file: str | None = None, max_answer: int = 1024 * 1024) -> None:
-        self._context = ssl.create_default_context(cafile=ca_file)
+        self._context = tls_context(ca_file)
         self._limit = max_answer
         self._idle: dict[Origin, list[Connection]] = {}
 

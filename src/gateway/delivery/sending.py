@@ -54,6 +54,8 @@ class Sender:
         self.context = context
         self.in_flight = 0
         self.stopping = False
+        self.trouble = ""
+        """What went wrong beside the sending."""
         self.now = asyncio.get_running_loop().time
 
     async def exchange(self, endpoint: Endpoint, request: Encoded, items: Sequence[Item]) -> Sent:
@@ -76,7 +78,10 @@ class Sender:
             gate.give(events, self.now())
         self._pause(endpoint, answer, judgement, begun)
         sent = Sent(request, items, answer, judgement)
-        self._tell(endpoint, sent, begun)
+        try:
+            self._tell(endpoint, sent, begun)
+        except Exception as error:  # noqa: BLE001 - the request is sent: its outcome must be settled all the same
+            self.trouble = f"a hook failed: {error!r}"
         return sent
 
     def _pause(self, endpoint: Endpoint, answer: Answer | None, judgement: Judgement, begun: float) -> None:

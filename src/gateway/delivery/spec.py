@@ -110,7 +110,7 @@ class TargetState(Struct, frozen=True, kw_only=True):
 
 
 class Hooks(Struct, frozen=True, kw_only=True):
-    """What the caller wants to hear. Called on the event loop, so they must be quick; an error in one is raised."""
+    """What the caller wants to hear. Called on the event loop, so they must be quick; a state tells their errors."""
 
     observe: Callable[[Attempt], None] | None = None
     on_loss: Callable[[str, str, Loss], None] | None = None

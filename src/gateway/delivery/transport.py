@@ -5,7 +5,6 @@ only its types are used. Any other `AsyncBaseTransport` works in their place; `d
 has the measurements.
 """
 
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ import httpx
 from multidict import CIMultiDict
 from yarl import URL
 
-from gateway.delivery.http1 import LeanTransport, whole
+from gateway.delivery.http1 import LeanTransport, tls_context, whole
 from gateway.delivery.spec import TargetSpec
 
 _OURS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -32,7 +31,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, *, ca_file: str | None = None, trust_env: bool = False) -> None:
-        self._context = ssl.create_default_context(cafile=ca_file)
+        self._context = tls_context(ca_file)
         self._trust_env = trust_env
         self._session: aiohttp.ClientSession | None = None
         self._timeouts: dict[tuple[float | None, float | None], aiohttp.ClientTimeout] = {}

@@ -25,7 +25,7 @@ from gateway.delivery.sending import Context, Sender
 from gateway.delivery.settling import RETRY_EVERY, Settler
 from gateway.delivery.spec import Hooks, TargetSpec, TargetState, Transform, identity
 from gateway.errors import LogError
-from gateway.event import KINDS
+from gateway.event import KINDS, Kind
 from gateway.log.port import Log, Parked
 
 READ_AT_ONCE: Final = 500
@@ -77,6 +77,7 @@ class Worker:
         self._endpoints = _endpoints(spec, transport, limiter)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self.started = False
         self._exhausted = False
         self._refresh_at = -inf
         self._trouble = ""
@@ -101,6 +102,7 @@ class Worker:
             loop.create_task(self._send(), name=f"send {self.spec.name} {number}")
             for number in range(self.spec.concurrency)
         ]
+        self.started = True
 
     def wake(self) -> None:
         """There may be new events in the log."""
@@ -170,15 +172,16 @@ class Worker:
             for endpoint in self._endpoints.preferred(kind, self._lanes.ready_events):
                 room = endpoint.gate.room(now)
                 if room:
-                    return self._job(endpoint, room, probe=flow is Flow.ONE)
+                    return self._job(endpoint, kind, room, probe=flow is Flow.ONE)
                 wake_at = min(wake_at, endpoint.gate.opens_at(now))
         if wake_at < inf:
             self._work.ring_at(wake_at)
         return None
 
-    def _job(self, endpoint: Endpoint, room: int, *, probe: bool) -> Job:
+    def _job(self, endpoint: Endpoint, first: Kind, room: int, *, probe: bool) -> Job:
         limit = 1 if probe else min(room, endpoint.outbound.max_events)
-        return Job(self._sender, endpoint, self._lanes.take(endpoint.kinds, limit), probe=probe)
+        kinds = (first, *(kind for kind in endpoint.kinds if kind != first))
+        return Job(self._sender, endpoint, self._lanes.take(kinds, limit), probe=probe)
 
     # --- reading -------------------------------------------------------------------------------------
 
@@ -190,6 +193,7 @@ class Worker:
                 read = await self._read_ahead()
                 if self._sender.now() >= self._refresh_at:
                     await self._refresh()
+                    self._exhausted = False
             except LogError as error:
                 self._trouble = f"the log cannot be read: {error}"
                 self._exhausted = False
@@ -290,7 +294,7 @@ class Worker:
         return TargetState(
             target=self.spec.name,
             state="stopped" if self._stopping else self._valve.state,
-            reason=self._valve.reason or self._settler.trouble or self._trouble,
+            reason=self._valve.reason or self._settler.trouble or self._trouble or self._sender.trouble,
             paused=pauses,
             in_flight=self._sender.in_flight,
             unsettled=len(self._settler.window),

@@ -1,7 +1,7 @@
 """A made-up vendor: a body is a JSON list of event ids, an answer may name some of them by position."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -63,6 +63,11 @@ def encode_interleaved(events: Sequence[Event], settings: Settings) -> list[Enco
     return [Encoded(events=half, body=json.dumps([events[at].id for at in half]).encode()) for half in halves if half]
 
 
+def astray_to(path: str) -> Callable[[Sequence[Event], Settings], list[Encoded]]:
+    """Return an encoder whose requests go to this path."""
+    return lambda events, settings: [Encoded(events=tuple(range(len(events))), body=b"[]", path=path)]
+
+
 def encode_twice(events: Sequence[Event], settings: Settings) -> list[Encoded]:
     """Return two requests that both carry every event."""
     whole = encode(events, settings)
@@ -91,9 +96,15 @@ def outbound(
     twice: bool = False,
     reversing: bool = False,
     interleaving: bool = False,
+    astray: str | None = None,
 ) -> Outbound:
     """Return an endpoint at ``/<name>``."""
-    odd = {encode_twice: twice, encode_one_each: reversing, encode_interleaved: interleaving}
+    odd = {
+        encode_twice: twice,
+        encode_one_each: reversing,
+        encode_interleaved: interleaving,
+        astray_to(astray or ""): astray is not None,
+    }
     return Outbound(
         name=name,
         method="POST",
