@@ -196,7 +196,7 @@ class Table:
                 part[field] = taken
             if kind not in quiet:
                 lifted.raw[prefix + path] = [key, value]
-        if not self._names.keys().isdisjoint(rest):
+        if self._names and not self._names.keys().isdisjoint(rest):
             self._reclaim(lifted, prefix)
         return lifted
 

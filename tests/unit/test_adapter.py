@@ -9,7 +9,7 @@ from itertools import pairwise
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway import adapter as port
@@ -91,8 +91,7 @@ def test_times_are_read_in_every_iso_spelling(text: str, expected: datetime | No
 
 @given(strategies.times, st.integers(-14, 14))
 def test_a_time_is_read_back_whatever_its_offset(moment: datetime, hours: int) -> None:
-    if moment.year in (1, 9999):
-        return
+    assume(1 < moment.year < 9999)
     local = moment.astimezone(timezone(timedelta(hours=hours)))
     assert parse_time(local.isoformat()) == moment
     assert parse_time(local.isoformat(" ")) == moment
