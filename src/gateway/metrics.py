@@ -83,10 +83,13 @@ def _histogram(name: str, about: str, labels: list[str], held: dict[tuple[str, s
 
 def _inbound(stats: Stats) -> Iterator[Metric]:
     place = ["source", "endpoint"]
-    requests = (((source, endpoint, str(status)), n) for (source, endpoint, status), n in stats.requests.items())
+    held = stats.endpoints.items()
+    requests = (((*key, str(status)), n) for key, endpoint in held for status, n in endpoint.requests.items())
     yield _counter("gateway_requests", "Requests answered.", [*place, "status"], requests)
-    yield _counter("gateway_events_accepted", "Events answered with success.", place, stats.events.items())
-    yield _histogram("gateway_request_seconds", "Time to answer.", place, stats.seconds)
+    events = ((key, endpoint.events) for key, endpoint in held if endpoint.events)
+    yield _counter("gateway_events_accepted", "Events answered with success.", place, events)
+    times = {key: endpoint.seconds for key, endpoint in held}
+    yield _histogram("gateway_request_seconds", "Time to answer.", place, times)
 
 
 def _delivery(stats: DeliveryStats, states: dict[str, str]) -> Iterator[Metric]:

@@ -32,7 +32,7 @@ def make_logger(
     processors: list[structlog.typing.Processor]
     factory: Any
     if form == "json":
-        processors = [_stamped, structlog.processors.format_exc_info, _JsonLine(secrets)]
+        processors = [_JsonLine(secrets)]
         factory = structlog.BytesLogger(sys.stderr.buffer)
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
@@ -61,12 +61,16 @@ def _stamped(_logger: Any, name: str, line: Any) -> Any:
 
 
 class _JsonLine:
-    """Renders a line, then blots out secrets in its bytes: one search for each, whatever the fields."""
+    """Makes one line in one step, since every request pays for it; secrets are blotted out in its bytes."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = [msgspec.json.encode(secret)[1:-1] for secret in _worth_hiding(secrets)]
 
-    def __call__(self, _logger: Any, _name: str, line: Any) -> bytes:
+    def __call__(self, logger: Any, name: str, line: Any) -> bytes:
+        if "exc_info" in line:
+            line = structlog.processors.format_exc_info(logger, name, line)
+        line["level"] = name
+        line["timestamp"] = datetime.now(UTC)
         text = _encoder.encode(line)
         for secret in self._secrets:
             if secret in text:

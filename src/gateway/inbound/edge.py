@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from gateway.adapter import Inbound, People, Refusal, RefusalKind, Rejected, Reply, Request, reply
 from gateway.errors import LogUnavailable
 from gateway.event import Event
-from gateway.ids import uuid7
+from gateway.ids import request_id, uuid7
 from gateway.inbound import body as bodies
 from gateway.inbound.routes import Found, Source, Sources, normal_path
 from gateway.inbound.stats import Stats
@@ -60,8 +60,8 @@ class Edge:
         headers = scope["headers"]
         found = self._sources.find(normal_path(scope["path"]), headers)
         if found is None:
-            self._stats.request("", "", NOWHERE.status, 0, 0.0)
-            await _send(send, NOWHERE, uuid7())
+            self._stats.of("", "").add(NOWHERE.status, 0, 0.0)
+            await _send(send, NOWHERE, request_id())
             return
         source, path = found
         started = self._clock()
@@ -71,7 +71,7 @@ class Edge:
             query=scope["query_string"].decode("latin-1"),
             raw_headers=headers,
             body=b"",
-            id=uuid7(),
+            id=request_id(),
             received_at=datetime.now(UTC),
             source=source.name,
             new_id=uuid7,
@@ -138,7 +138,7 @@ class Edge:
     def _record(
         self, source: Source, endpoint: str, request: Request, answer: Reply, events: int, seconds: float
     ) -> None:
-        self._stats.request(source.name, endpoint, answer.status, events, seconds)
+        self._stats.of(source.name, endpoint).add(answer.status, events, seconds)
         self._logger.info(
             "request",
             source=source.name,
@@ -193,10 +193,18 @@ def _unknown(source: Source, request: Request) -> Reply:
     return source.adapter.refuse(Refusal(kind, allowed=methods), request)
 
 
-async def _send(send: Send, answer: Reply, request_id: str) -> None:
+_NO_BODY: Final = (b"Content-Length", b"0")
+_REQUEST_ID: Final = b"X-Request-Id"
+
+
+async def _send(send: Send, answer: Reply, number: str) -> None:
     body = answer.body
-    headers = [*answer.headers, (b"Content-Length", str(len(body)).encode())]
-    if not any(name.lower() == b"x-request-id" for name, _ in answer.headers):
-        headers.append((b"X-Request-Id", request_id.encode()))
+    length = (b"Content-Length", b"%d" % len(body)) if body else _NO_BODY
+    headers = [*answer.headers, length]
+    for name, _ in answer.headers:
+        if len(name) == len(_REQUEST_ID) and name.lower() == b"x-request-id":
+            break
+    else:
+        headers.append((_REQUEST_ID, number.encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

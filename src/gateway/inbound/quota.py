@@ -11,6 +11,7 @@ class Counter:
 
     def __init__(self, windows: Sequence[Window]) -> None:
         self._windows = sorted(windows, key=lambda window: window.seconds)
+        self._by_events = [window.unit == "events" for window in self._windows]
         self._lengths = [window.seconds for window in self._windows]
         self._starts = [-math.inf] * len(self._windows)
         self._used = [0] * len(self._windows)
@@ -24,8 +25,8 @@ class Counter:
         self._turn(now)
         if enforce and (wait := self._wait(now, events)):
             return wait
-        for index, window in enumerate(self._windows):
-            self._used[index] += events if window.unit == "events" else 1
+        for index, by_events in enumerate(self._by_events):
+            self._used[index] += events if by_events else 1
         return None
 
     def _turn(self, now: float) -> None:

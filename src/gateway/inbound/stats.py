@@ -1,7 +1,6 @@
 """Counts of the inbound edge, kept as plain numbers and read when metrics are scraped."""
 
 from bisect import bisect_left
-from collections import Counter
 from typing import Final
 
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -23,21 +22,32 @@ class Histogram:
         self.total += seconds
 
 
-class Stats:
-    """Requests, events and answer times by source and endpoint."""
+class EndpointStats:
+    """Requests by status, events and answer times of one endpoint of one source."""
+
+    __slots__ = ("events", "requests", "seconds")
 
     def __init__(self) -> None:
-        self.requests: Counter[tuple[str, str, int]] = Counter()
-        self.events: Counter[tuple[str, str]] = Counter()
-        self.seconds: dict[tuple[str, str], Histogram] = {}
+        self.requests: dict[int, int] = {}
+        self.events = 0
+        self.seconds = Histogram()
 
-    def request(self, source: str, endpoint: str, status: int, events: int, seconds: float) -> None:
+    def add(self, status: int, events: int, seconds: float) -> None:
         """Count one answered request."""
-        self.requests[source, endpoint, status] += 1
-        place = (source, endpoint)
-        if events:
-            self.events[place] += events
-        histogram = self.seconds.get(place)
-        if histogram is None:
-            histogram = self.seconds[place] = Histogram()
-        histogram.add(seconds)
+        self.requests[status] = self.requests.get(status, 0) + 1
+        self.events += events
+        self.seconds.add(seconds)
+
+
+class Stats:
+    """What was answered, by source and endpoint; an unknown path counts under the endpoint ``""``."""
+
+    def __init__(self) -> None:
+        self.endpoints: dict[tuple[str, str], EndpointStats] = {}
+
+    def of(self, source: str, endpoint: str) -> EndpointStats:
+        """Return the counts of one endpoint."""
+        found = self.endpoints.get((source, endpoint))
+        if found is None:
+            found = self.endpoints[source, endpoint] = EndpointStats()
+        return found

@@ -127,7 +127,8 @@ class StandIn:
             "by_name": dict(self.memory.by_name),
             "requests": [
                 {"endpoint": endpoint, "status": status, "requests": count}
-                for (_, endpoint, status), count in sorted(self.stats.requests.items())
+                for (_, endpoint), held in sorted(self.stats.endpoints.items())
+                for status, count in sorted(held.requests.items())
             ],
             "last": list(self.memory.events)[-last:] if last > 0 else [],
         }

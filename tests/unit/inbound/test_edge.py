@@ -166,8 +166,10 @@ def test_every_answer_is_counted() -> None:
     bench = Bench()
     send(bench, URL)
     send(bench, URL, headers={})
-    assert bench.stats.requests == {("shop", "events", 202): 1, ("shop", "events", 401): 1}
-    assert bench.stats.events == {("shop", "events"): 2}
+    send(bench, "/other")
+    assert bench.stats.of("shop", "events").requests == {202: 1, 401: 1}
+    assert bench.stats.of("shop", "events").events == 2
+    assert bench.stats.of("", "").requests == {404: 1}
 
 
 @pytest.mark.parametrize(
