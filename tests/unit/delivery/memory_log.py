@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
-from gateway.event import dump
 from gateway.log.port import (
     DeadLetter,
     Entry,
@@ -17,8 +15,6 @@ from gateway.log.port import (
     TargetStatus,
 )
 from tests.unit.delivery.memory_target import MemoryTarget
-
-__all__ = ["MemoryLog", "dump"]
 
 _RETRIED = "retried by hand"
 
@@ -168,8 +164,3 @@ class MemoryLog:
 
     async def close(self) -> None:
         self._wakes.clear()
-
-
-def now() -> datetime:
-    """Return the moment at which the tests' events were accepted."""
-    return datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -218,3 +218,9 @@ def by_lane(ids: Sequence[str], events: Sequence[Event]) -> dict[str | None, lis
     for one in ids:
         lanes[who[one]].append(one)
     return dict(lanes)
+
+
+def answers(*statuses: int) -> Vendor:
+    """Return a vendor with these answers, and 202 after them."""
+    left = list(statuses)
+    return Vendor(script=lambda arrival: httpx.Response(left.pop(0) if left else 202))
