@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import LogError, LogLocked, LogUnavailable
-from gateway.log.port import Settlement
+from gateway.log.port import Log, Settlement
 from tests.contract.log_harness import (
     ENGINES,
     TO_BOTH,
     TO_CRM,
     TO_NONE,
+    Child,
     Harness,
     balance,
     bodies,
@@ -341,5 +342,38 @@ def test_roles_that_share_a_log(harness: Harness) -> None:
             for log in (back, looking):
                 with pytest.raises(LogError, match="stores no events"):
                     await log.append([entry("no")])
+
+    asyncio.run(play())
+
+
+def test_two_that_store_and_one_that_delivers_lose_and_double_nothing(harness: Harness) -> None:
+    async def deliver(log: Log, enough: asyncio.Event) -> list[str]:
+        found: list[str] = []
+        place = await log.cursor("crm")
+        while not enough.is_set() or place < (await log.status()).head:
+            records, place = await log.read("crm", place, 50, PLENTY)
+            found += [record.body.decode() for record in records]
+            await log.settle("crm", Settlement(cursor=place, delivered=len(records)))
+        return found
+
+    def listen(child: Child) -> list[list[str]]:
+        return [child.say() for _ in range(60)] + child.kill_and_hear()
+
+    async def play() -> None:
+        async with harness.opened("deliver") as log:
+            await log.register(TARGETS)
+            enough = asyncio.Event()
+            delivering = asyncio.create_task(deliver(log, enough))
+            with (
+                harness.child("append", "ingest+", "2", "3") as one,
+                harness.child("append", "ingest+", "3", "2") as two,
+            ):
+                said = await asyncio.gather(asyncio.to_thread(listen, one), asyncio.to_thread(listen, two))
+            enough.set()
+            found = await delivering
+            assert {name for names in said[0] + said[1] for name in names} <= set(found)
+            assert len(found) == len(set(found)) == (await log.status()).events
+            counts = (await balance(log))["crm"]
+            assert (counts["delivered"], counts["queued"]) == (len(found), 0)
 
     asyncio.run(play())

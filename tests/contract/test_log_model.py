@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from gateway.decision import UNROUTED, Decision
-from gateway.log.port import Entry, Settlement
+from gateway.log.port import Entry, LogStatus, Settlement
 from gateway.log.sqlite import Retention
 from tests.contract.log_harness import ENGINES, TO_BOTH, TO_CRM, TO_NONE, Harness, key, letter, parked
 
@@ -159,11 +159,19 @@ class Machine(RuleBasedStateMachine):
         self.run(self.log.close())
         self.log = self.run(self.harness.open(retention=Retention(seconds=60)))
 
+    async def at_one_moment(self) -> tuple[LogStatus, list[tuple[int, bytes]]]:
+        """Return counts and events between which the log has not pruned by itself."""
+        while True:
+            status = await self.log.status()
+            stored = await self.log.scan(0, 10_000, 1 << 24)
+            if status == await self.log.status():
+                return status, stored
+
     @invariant()
     def every_sum_is_whole(self) -> None:
         if not hasattr(self, "log"):
             return
-        status = self.run(self.log.status())
+        status, stored = self.run(self.at_one_moment())
         assert {found.target for found in status.targets} == set(self.targets)
         for found in status.targets:
             target = self.targets[found.target]
@@ -175,7 +183,6 @@ class Machine(RuleBasedStateMachine):
             assert found.dropped_by == target.dropped
             assert found.duplicate == target.duplicate
             assert found.dead == len(target.dead)
-        stored = self.run(self.log.scan(0, 10_000, 1 << 24))
         assert (status.events, status.bytes) == (len(stored), sum(len(body) for _, body in stored))
 
     def teardown(self) -> None:

@@ -62,6 +62,8 @@ _V1: Final = (
     "CREATE TABLE holds (name TEXT PRIMARY KEY, place INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
     # Duplicate keys of one commit, 16 bytes each, one after the other.
     "CREATE TABLE keys (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, keys BLOB NOT NULL)",
+    # Filled and emptied to find out whether there is room again.
+    "CREATE TABLE probe (filler BLOB NOT NULL)",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1,)

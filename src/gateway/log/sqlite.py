@@ -168,7 +168,12 @@ class SqliteLog:
 
     @property
     def fault(self) -> str | None:
-        return self._writer.fault or self._checkpointer.fault
+        return self._writer.fault
+
+    @property
+    def checkpoint_fault(self) -> str | None:
+        """Why the last checkpoint failed; storing goes on, and the WAL grows."""
+        return self._checkpointer.fault
 
     @property
     def wal_bytes(self) -> int:
@@ -226,15 +231,17 @@ def _claim(path: Path, role: Role, locks: Locks, duplicates: Duplicates, *, shar
 
 def _chores(role: Role, pruner: Pruner, duplicates: Duplicates, clock: Callable[[], float]) -> list[Chore]:
     chores = []
+    start = time.monotonic()
     window = duplicates.window_ms
     if role in ("all", "deliver"):
-        chores.append(Chore(pruner.wanted, pruner.step, PRUNE_EVERY_S))
+        chores.append(Chore(pruner.wanted, pruner.step, PRUNE_EVERY_S, start + PRUNE_EVERY_S))
     if window:
         chores.append(
             Chore(
                 lambda connection: dedupe.untidy(connection, window, int(clock() * 1000)),
                 lambda connection: dedupe.tidy(connection, window, int(clock() * 1000)),
                 TIDY_EVERY_S,
+                start + TIDY_EVERY_S,
             )
         )
     return chores

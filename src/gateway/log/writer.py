@@ -107,6 +107,7 @@ class Writer:
         self._version = 0
         self._looked_at = 0.0
         self._probed_at = 0.0
+        self._refused = 0
         self._thread = self._start()
 
     def _start(self) -> threading.Thread:
@@ -242,6 +243,9 @@ class Writer:
             self._close()
 
     def _fail(self, batch: list[Append | Call], reason: str) -> None:
+        if batch and batch[0].future is not None:
+            self._refused = _size(batch)
+            self._probed_at = time.monotonic()
         self.fault = reason
         done: Done = [
             (item.future, None, LogUnavailable(f"{self._path}: {reason}")) for item in batch if item.future is not None
@@ -257,7 +261,7 @@ class Writer:
             self._tell([(item.future, None, reason)], [item], wakes=False)
 
     def _tell(self, done: Done, batch: list[Append | Call], *, wakes: bool) -> None:
-        size = sum(item.size for item in batch if isinstance(item, Append))
+        size = _size(batch)
         if done or wakes or size:
             with suppress(RuntimeError):  # the loop is closed: nobody waits
                 self._loop.call_soon_threadsafe(self._complete, done, size, wakes)
@@ -291,6 +295,13 @@ class Writer:
         except sqlite3.Error as error:
             self.fault = _text(error)
 
+    def _probe(self, now: float) -> None:
+        """Try to store twice what could not be stored last: a little may find room where that still would not."""
+        self._probed_at = now
+        self._commit([Call(None, partial(_fill, 2 * min(self._refused, MAX_BYTES)))])
+        if self.fault is None:
+            self._commit([Call(None, _clear)])
+
     def _look_for_others(self) -> None:
         """Wake readers when another process has committed: this connection's own commits do not count here."""
         (version,) = self._connected().execute("PRAGMA data_version").fetchone()
@@ -300,13 +311,16 @@ class Writer:
 
     def _do_chores(self, now: float) -> None:
         if self.fault is not None and now - self._probed_at >= PROBE_S:
-            self._probed_at = now
-            self._commit([Call(None, _probe)])
+            self._probe(now)
         for chore in self._chores:
             if now >= chore.due:
                 chore.due = now + chore.every_s
                 if chore.wanted(self._connected()):
                     self._commit([Call(None, partial(_step, chore))])
+
+
+def _size(batch: Sequence[Append | Call]) -> int:
+    return sum(item.size for item in batch if isinstance(item, Append))
 
 
 def _step(chore: Chore, connection: sqlite3.Connection) -> None:
@@ -327,8 +341,12 @@ def _attempt(connection: sqlite3.Connection, work: Work) -> tuple[Any, Exception
     return value, None
 
 
-def _probe(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE pruned SET place = place")
+def _fill(size: int, connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO probe VALUES (zeroblob(?))", (size,))
+
+
+def _clear(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM probe")
 
 
 def _name(error: sqlite3.Error) -> str:

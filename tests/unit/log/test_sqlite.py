@@ -17,6 +17,7 @@ from gateway.errors import LogError, LogUnavailable
 from gateway.log import checkpoint, reader, schema
 from gateway.log.port import Entry, Log, Settlement
 from gateway.log.sqlite import SqliteLog
+from tests.contract.log_harness import until
 
 TO_CRM = Decision(deliver=(("crm", "all"),))
 ROOT = Path(__file__).resolve().parents[3]
@@ -251,6 +252,21 @@ def test_the_wal_is_carried_over_while_writing_goes_on(tmp_path: Path, monkeypat
         assert log.fault is None
 
     play(tmp_path / "log.db", work)
+
+
+def test_a_checkpoint_that_fails_is_said_and_tried_again(tmp_path: Path) -> None:
+    async def run() -> None:
+        path = tmp_path / "later" / "log.db"
+        checkpointer = checkpoint.Checkpointer(path, lambda: 1, lambda: None)
+        try:
+            await until(lambda: checkpointer.fault is not None)
+            path.parent.mkdir()
+            schema.prepare(path)
+            await until(lambda: checkpointer.fault is None)
+        finally:
+            await asyncio.to_thread(checkpointer.stop)
+
+    asyncio.run(run())
 
 
 def test_readers_close_a_connection_that_has_failed(tmp_path: Path) -> None:
