@@ -168,7 +168,7 @@ async def run(folder: Path) -> None:
     await waiting(folder)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Measure in a folder of its own."""
     print(describe())
     with tempfile.TemporaryDirectory(dir=arguments[0] if arguments else None) as folder:

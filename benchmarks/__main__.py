@@ -1,0 +1,34 @@
+"""All benchmarks, one after the other; names as arguments choose some.
+
+python -m benchmarks [accept] [translate] [routing] [delivery] [log] [whole] [backlog]
+"""
+
+import sys
+from collections.abc import Callable
+
+from benchmarks import accept, backlog, delivery, log, routing, translate, whole
+
+ALL: dict[str, Callable[[], None]] = {
+    "accept": accept.main,
+    "translate": translate.main,
+    "routing": routing.main,
+    "delivery": delivery.main,
+    "log": log.main,
+    "whole": whole.main,
+    "backlog": backlog.main,
+}
+
+
+def main() -> None:
+    """Run those named, or all."""
+    names = sys.argv[1:] or list(ALL)
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        sys.exit(f"no benchmark is called {', '.join(unknown)}; known: {', '.join(ALL)}")
+    for name in names:
+        ALL[name]()
+        print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""A whole gateway whose targets have no rate limits, for measuring it: `gateway serve` otherwise.
+
+python -m benchmarks.whole_server CONFIG ENDPOINT[,ENDPOINT] READY_FILE
+"""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.delivery import wide
+from gateway import registry
+from gateway.app import run, serve
+from gateway.config import load
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    path, names, ready = Path(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
+    known = registry.adapters()
+    for slug, adapter in known.items():
+        endpoints = tuple(wide(one) for one in adapter.outbound if one.name in names)
+        known[slug] = msgspec.structs.replace(adapter, outbound=endpoints)
+    run(serve(load(path), "all", ready))
+
+
+if __name__ == "__main__":
+    main()
