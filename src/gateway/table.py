@@ -4,11 +4,12 @@ What was spelled or typed unusually by the client (``"18.50"`` for 18.5, a secon
 its canonical path in a `Raw`, and put back for the same vendor unless a route has changed the value since.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from gateway import event as canonical
 from gateway.event import Commerce, Context, Item, Profile
@@ -48,6 +49,8 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
 """What a table can name in each closed part."""
 
 _CONTEXT_PARTS: Final = tuple((name, name[8:], struct) for name, struct in STRUCTS.items() if name[:8] == "context.")
+_CONTEXT: Final = frozenset({"context", *(name for name, _, _ in _CONTEXT_PARTS)})
+_NONE: Final[Mapping[str, Any]] = {}
 
 
 class Spelling(Struct, frozen=True, rename={"as_": "as"}, forbid_unknown_fields=True):
@@ -67,27 +70,27 @@ class Slot(NamedTuple):
     type: ValueType
 
 
-class Lifted:
+class Lifted(Struct, eq=False):
     """What a table took out of a vendor's object, by canonical part, and the rest of it."""
 
-    __slots__ = ("parts", "raw", "rest")
-
-    def __init__(self) -> None:
-        self.parts: dict[str, dict[str, Any]] = {}
-        self.rest: dict[str, Any] = {}
-        self.raw: Raw = {}
+    parts: dict[str, dict[str, Any]] = {}
+    rest: dict[str, Any] = {}
+    raw: Raw = {}
 
     def commerce(self, items: tuple[Item, ...] = (), **more: Any) -> Commerce | None:
         """Return the commerce part; `items` come before a product that stood flat in the object."""
-        item = self.parts.get("item")
-        fields = {**self.parts.get("commerce", {}), **more}
-        if item:
+        fields = {**self.parts.get("commerce", _NONE), **more}
+        if item := self.parts.get("item"):
             items = (*items, Item(**item))
-        return Commerce(**fields, items=items) if fields or items else None
+        if items:
+            fields["items"] = items
+        return Commerce(**fields) if fields else None
 
     def context(self, **more: Any) -> Context:
         """Return the context part."""
-        fields = {**self.parts.get("context", {}), **more}
+        if not more and _CONTEXT.isdisjoint(self.parts):
+            return canonical.EMPTY_CONTEXT
+        fields = {**self.parts.get("context", _NONE), **more}
         for name, field, struct in _CONTEXT_PARTS:
             if inner := self.parts.get(name):
                 fields[field] = struct(**inner)
@@ -108,30 +111,21 @@ class Lifted:
         return {**named, **self.rest} if named else self.rest
 
 
-def _values_of(fields: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return what reads these fields of a Struct at once."""
-    if len(fields) > 1:
-        return attrgetter(*fields)
-    return lambda part: tuple(getattr(part, field) for field in fields)
-
-
 class _Plan:
-    """How one closed part is written: the fields that have a key, and those that are lost."""
+    """How one closed part is written: each of its fields, in the order of the Struct."""
 
-    __slots__ = ("fields", "keys", "missing", "missing_values", "types", "values", "writes")
+    __slots__ = ("names", "slots", "writes")
 
-    def __init__(self, fields: tuple[str, ...], slots: Mapping[str, Slot]) -> None:
-        self.fields = tuple(field for field in fields if field in slots)
-        self.values = _values_of(self.fields)
-        self.keys = tuple(slots[field].key for field in self.fields)
-        self.types = tuple(slots[field].type for field in self.fields)
-        self.writes = tuple(kind.lower for kind in self.types)
-        self.missing = tuple(field for field in fields if field not in slots)
-        self.missing_values = _values_of(self.missing)
+    def __init__(self, part: str, slots: Mapping[str, Slot]) -> None:
+        names = STRUCTS[part].__struct_fields__
+        self.names = tuple(name if name in FIELDS[part] else None for name in names)
+        """None: a field that no table names."""
+        self.slots = tuple(slots.get(name) for name in names)
+        self.writes = tuple((slot.key, slot.type.lower) if slot else None for slot in self.slots)
 
 
-_Entry = tuple[str, str, str, frozenset[type], Callable[[Any], Any], frozenset[type]]
-"""A vendor's key: part, field, path, types taken untouched, how others are taken, types that leave no trace."""
+_Entry = tuple[str, str, frozenset[type], Callable[[Any], Any], frozenset[type], str]
+"""A vendor's key: part, field, types taken as they are, how others are taken, types that leave no trace, path."""
 
 _NOTHING: Final[frozenset[type]] = frozenset()
 _EMPTY: Final = ()
@@ -146,16 +140,17 @@ class Table:
         for path, spelling in spellings.items():
             self._add(path, spelling)
         self._names = {slot.field: slot for part in reversed(FREE_PARTS) for slot in self._slots(part).values()}
-        self._plans = {part: _Plan(FIELDS[part], self._slots(part)) for part in STRUCTS}
+        self._free_names = frozenset(self._names)
+        self._plans = {part: _Plan(part, self._slots(part)) for part in STRUCTS}
 
     def _add(self, path: str, spelling: Spelling) -> None:
-        part, _, field = path.rpartition(".")
+        part, _, field = map(sys.intern, path.rpartition("."))  # a Struct takes interned names twice as fast
         kind = FREE if part in FREE_PARTS else type_of(STRUCTS[part], field)
         slot = Slot(part, field, path, spelling.as_, kind)
         self._by_part.setdefault(part, {})[field] = slot
         for key in (spelling.as_, *spelling.also):
             quiet = kind.exact if key == spelling.as_ else _NOTHING
-            self._by_key[key] = (part, field, path, kind.same, kind.lift, quiet)
+            self._by_key[key] = (part, field, kind.same & quiet, kind.lift, quiet, path)
 
     def _slots(self, part: str) -> dict[str, Slot]:
         return self._by_part.get(part, {})
@@ -180,12 +175,12 @@ class Table:
         parts, rest, by_key = lifted.parts, lifted.rest, self._by_key
         for key, value in source.items():
             found = by_key.get(key)
-            if found is None or value is None:
+            if found is None:
                 rest[key] = value
                 continue
-            name, field, path, same, convert, quiet = found
+            name, field, plain, convert, quiet, path = found
             kind = type(value)
-            taken = value if kind in same else convert(value)
+            taken = value if kind in plain else convert(value)
             part = parts.get(name)
             if taken is None or (part is not None and field in part):
                 rest[key] = value
@@ -196,7 +191,7 @@ class Table:
                 part[field] = taken
             if kind not in quiet:
                 lifted.raw[prefix + path] = [key, value]
-        if self._names and not self._names.keys().isdisjoint(rest):
+        if rest and not self._free_names.isdisjoint(rest):
             self._reclaim(lifted, prefix)
         return lifted
 
@@ -230,23 +225,25 @@ class Table:
         if value is None:
             return
         plan = self._plans[part]
-        if plan.missing:
-            for field, held in zip(plan.missing, plan.missing_values(value), strict=True):
-                if held is not None and held is not _EMPTY:
-                    lost.append(f"{at or part}.{field}")
-        for key, write, held in zip(plan.keys, plan.writes, plan.values(value), strict=True):
-            if held is not None and held is not _EMPTY:
+        for index, held in enumerate(astuple(value)):
+            if held is None or held is _EMPTY:
+                continue
+            if way := plan.writes[index]:
+                key, write = way
                 out[key] = write(held) if write else held
+            elif name := plan.names[index]:
+                lost.append(f"{at or part}.{name}")
         if raw:
             self._respell(part, at or part, value, raw, out)
 
     def _respell(self, part: str, place: str, value: Any, raw: Raw, out: dict[str, Any]) -> None:
         """Put back how the client wrote the fields that were not changed since."""
-        plan = self._plans[part]
-        for field, key, kind, held in zip(plan.fields, plan.keys, plan.types, plan.values(value), strict=True):
-            before = raw.get(f"{place}.{field}")
-            if before and held is not None and self._stands(before[0], field) and kind.lift(before[1]) == held:
-                del out[key]
+        for slot, held in zip(self._plans[part].slots, astuple(value), strict=True):
+            before = slot and raw.get(f"{place}.{slot.field}")
+            if not (slot and before) or held is None:
+                continue
+            if self._stands(before[0], slot.field) and slot.type.lift(before[1]) == held:
+                del out[slot.key]
                 out[before[0]] = before[1]
 
     def _stands(self, key: str, field: str) -> bool:

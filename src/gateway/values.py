@@ -60,10 +60,10 @@ def _to_float(value: Any) -> float | None:
 
 
 def _to_texts(value: Any) -> tuple[str, ...] | None:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",")) if value else None
-    if isinstance(value, list) and set(map(type, value)) == {str}:
-        return tuple(value)
+    if isinstance(value, list):
+        return tuple(value) if value and _TEXT.issuperset(map(type, value)) else None
+    if isinstance(value, str) and value:
+        return tuple(part.strip() for part in value.split(","))
     return None
 
 
@@ -82,13 +82,14 @@ def _from_time(moment: datetime) -> str:
 
 
 _NONE: Final[frozenset[type]] = frozenset()
+_TEXT: Final[frozenset[type]] = frozenset({str})
 _JSON: Final[frozenset[type]] = frozenset({str, int, float, bool, list, dict})
 
 FREE: Final = ValueType(lambda value: value, _JSON, _JSON)
 """Any JSON value but null."""
 
 _TYPES: Final[dict[Any, ValueType]] = {
-    str: ValueType(_to_text, frozenset({str}), frozenset({str})),
+    str: ValueType(_to_text, _TEXT, _TEXT),
     Decimal: ValueType(to_decimal, _NONE, frozenset({int, float})),
     float: ValueType(_to_float, frozenset({float}), frozenset({float})),
     tuple: ValueType(_to_texts, _NONE, frozenset({list}), list),

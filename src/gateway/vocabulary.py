@@ -40,6 +40,9 @@ FLAT: Final = "item"
 """In a `Raw`: ``[index]`` of the product that stood flat in the object beside the lines."""
 
 
+_NO_KEYS: Final[frozenset[str]] = frozenset()
+
+
 class Lines(NamedTuple):
     """Where the product lines stand and how one is written."""
 
@@ -51,7 +54,7 @@ class Lines(NamedTuple):
 class Shape:
     """One vendor event: its names in both worlds, its fields, its product lines."""
 
-    __slots__ = ("_flat", "also", "kind", "lines", "name", "table", "vendor_name")
+    __slots__ = ("_flat", "_line_keys", "also", "kind", "lines", "name", "table", "vendor_name")
 
     def __init__(
         self,
@@ -69,11 +72,14 @@ class Shape:
         self.table = table
         self.lines = lines
         self._flat = "item" in table.parts()
+        self._line_keys = frozenset((lines.at, *lines.also)) if lines else _NO_KEYS
 
     def lift(self, source: Mapping[str, Any]) -> tuple[Lifted, Commerce | None]:
         """Take a vendor's flat properties apart; returns the fields, and the commerce part with all products."""
         lifted = self.table.lift(source)
-        items = self._lift_lines(self.lines, lifted) if self.lines else ()
+        if self.lines is None or self._line_keys.isdisjoint(lifted.rest):
+            return lifted, lifted.commerce()
+        items = self._lift_lines(self.lines, lifted)
         if items and "item" in lifted.parts:
             lifted.raw[FLAT] = [len(items)]
         return lifted, lifted.commerce(items)
@@ -96,27 +102,35 @@ class Shape:
         fields: dict[str, Any] = {}
         if event.commerce is not None:
             self.table.lower("commerce", event.commerce, raw, fields, lost)
-            self._lower_items(event.commerce.items, raw, fields, lost)
+            if event.commerce.items:
+                self._lower_items(event.commerce.items, raw, fields, lost)
         if event.context is not canonical.EMPTY_CONTEXT:
             lower_context(self.table, event.context, raw, fields, lost)
+        if not event.properties:
+            return fields, lost
         free: dict[str, Any] = {}
         self.table.lower_free("properties", event.properties, raw, free, lost)
         return _joined(free, fields, "properties", lost), lost
 
     def _lower_items(self, items: tuple[Item, ...], raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
         flat = self._flat_index(items, raw)
-        rows = [index for index in range(len(items)) if index != flat]
-        if rows and self.lines is None:
-            lost.extend(f"{ITEMS}[{index}]" for index in rows)
-        elif rows and self.lines:
-            key = raw[ITEMS][0] if ITEMS in raw else self.lines.at
-            out[key] = [_lower_line(self.lines.each, f"{ITEMS}[{index}]", items[index], raw, lost) for index in rows]
+        if flat is None or len(items) > 1:
+            self._lower_lines([index for index in range(len(items)) if index != flat], items, raw, out, lost)
         if flat is not None:
             self._lower_flat(flat, items[flat], raw, out, lost)
 
+    def _lower_lines(
+        self, rows: Sequence[int], items: tuple[Item, ...], raw: Raw, out: dict[str, Any], lost: list[str]
+    ) -> None:
+        if self.lines is None:
+            lost.extend(f"{ITEMS}[{index}]" for index in rows)
+            return
+        key = raw[ITEMS][0] if ITEMS in raw else self.lines.at
+        out[key] = [_lower_line(self.lines.each, f"{ITEMS}[{index}]", items[index], raw, lost) for index in rows]
+
     def _flat_index(self, items: Sequence[Item], raw: Raw) -> int | None:
         """Return which product stands flat in the object: the one that did, else the only one."""
-        if not (self._flat and items):
+        if not self._flat:
             return None
         if FLAT in raw and raw[FLAT][0] < len(items):
             return int(raw[FLAT][0])
@@ -126,11 +140,11 @@ class Shape:
     def _lower_flat(self, index: int, item: Item, raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
         missing: list[str] = []
         self.table.lower("item", item, raw, out, missing)
-        place = f"{ITEMS}[{index}]"
-        lost += [f"{place}.{path.removeprefix('item.')}" for path in missing]
+        if missing:
+            lost += [f"{ITEMS}[{index}].{path.removeprefix('item.')}" for path in missing]
         for key, value in item.properties.items():
             if key in out:
-                lost.append(f"{place}.properties.{key}")
+                lost.append(f"{ITEMS}[{index}].properties.{key}")
             else:
                 out[key] = value
 
