@@ -35,8 +35,10 @@ def check_event(request: Request, body: Mapping[str, Any]) -> None:
     """
     if read_name(body.get("event")) is None:
         raise blank(request, "event")
-    if all(is_blank(body.get(key)) for key in IDENTIFIERS):
-        raise blank(request, "customer_id")
+    for key in IDENTIFIERS:
+        if key in body and not is_blank(body[key]):
+            return
+    raise blank(request, "customer_id")
 
 
 def decode_bulk(request: Request) -> Decoded:

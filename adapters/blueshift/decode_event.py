@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from gateway.adapter import Event, Lifted, Request
-from gateway.event import Commerce, ConsentChange, Origin
+from gateway.event import Commerce, ConsentChange, Origin, Profile
 
 from . import consent, names, products
 from .times import is_ios, read_since, read_time, write_time
@@ -28,6 +28,7 @@ from .wire import (
     OTHER_SPELLINGS,
     PATH_KEYS,
     SLUG,
+    TECHNICAL,
     TOKEN_KEYS,
     UNNAMED,
     VOCABULARY,
@@ -36,6 +37,7 @@ from .wire import (
 )
 
 _BLANKABLE: Final = ("profile", "context.device")
+_BLANK: Final = (None, "")
 _MAPPED: Final = frozenset({*PATH_KEYS.values(), *OTHER_SPELLINGS, *TOKEN_KEYS, "uuid"})
 
 Kept = dict[str, Any]
@@ -60,10 +62,9 @@ def read_event(body: Mapping[str, Any], request: Request, endpoint: str, *, bare
     keep: Kept = {}
     occurred_at = _take_timestamp(lifted.rest, body, keep)
     dedupe_key = _take_key(lifted.rest, keep)
-    changes, tokens, vendor_ids = _take_person(lifted, body, kept, keep, name=name, bare=bare)
+    changes = _take_person(lifted, body, kept, keep, name=name, bare=bare)
     commerce = None if identify else _take_commerce(lifted, body, kept)
     _sift(lifted.rest, keep)
-    more: dict[str, Any] = {"traits": lifted.rest} if identify and lifted.rest else {}
     return Event(
         id=request.new_id(),
         kind=shape.kind,
@@ -72,7 +73,7 @@ def read_event(body: Mapping[str, Any], request: Request, endpoint: str, *, bare
         source=Origin(name=request.source, vendor=SLUG, endpoint=endpoint),
         occurred_at=occurred_at,
         dedupe_key=dedupe_key,
-        profile=lifted.profile(**more, **tokens, **vendor_ids),
+        profile=_person(lifted) if identify else lifted.profile(),
         commerce=commerce,
         consent=changes,
         context=lifted.context(),
@@ -86,19 +87,23 @@ def read_customer(body: Mapping[str, Any], request: Request, endpoint: str) -> E
     kept: Kept = {}
     keep: Kept = {}
     lifted = CUSTOMER_TABLE.lift(body)
-    changes, tokens, vendor_ids = _take_person(lifted, body, kept, keep)
+    changes = _take_person(lifted, body, kept, keep)
     _sift(lifted.rest, keep)
-    more: dict[str, Any] = {"traits": lifted.rest} if lifted.rest else {}
     return Event(
         id=request.new_id(),
         kind="identify",
         name="Identify",
         received_at=request.received_at,
         source=Origin(name=request.source, vendor=SLUG, endpoint=endpoint),
-        profile=lifted.profile(**more, **tokens, **vendor_ids),
+        profile=_person(lifted),
         consent=changes,
         residue=_residue(lifted, kept, keep),
     )
+
+
+def _person(lifted: Lifted) -> Profile:
+    """Return the profile of an object that speaks of a person alone: what no table knows are traits."""
+    return lifted.profile(traits=lifted.rest) if lifted.rest else lifted.profile()
 
 
 def _residue(lifted: Lifted, kept: Kept, keep: Kept) -> dict[str, dict[str, Any]]:
@@ -143,18 +148,22 @@ def read_key(sent: Any) -> str | None:
 
 def _take_person(
     lifted: Lifted, body: Mapping[str, Any], kept: Kept, keep: Kept, *, name: str | None = None, bare: bool = False
-) -> tuple[tuple[ConsentChange, ...], dict[str, Any], dict[str, Any]]:
+) -> tuple[ConsentChange, ...]:
     """Take what tables cannot say of a person: permissions, push tokens, Blueshift's own id, numeric dates."""
-    _drop_blanks(lifted)
-    _read_numeric_dates(lifted, body, kept, keep, bare=bare)
     rest = lifted.rest
-    if name not in _CONSENT_EVENTS and _PERSON_MARKS.isdisjoint(rest):
-        return (), {}, {}
-    return _take_consent(rest, name, kept), _take_tokens(rest, kept), _take_uuid(rest)
+    _drop_blanks(lifted)
+    if "joined_at" in rest or "profile.birth_date" in lifted.raw:
+        _read_numeric_dates(lifted, body, kept, keep, bare=bare)
+    changes: tuple[ConsentChange, ...] = ()
+    if name in _CONSENT_EVENTS or not consent.MARKS.isdisjoint(rest):
+        changes = _take_consent(rest, name, kept)
+    if not _IDS.isdisjoint(rest):
+        _take_ids(lifted, kept)
+    return changes
 
 
 _CONSENT_EVENTS: Final = frozenset(consent.GRANTED_BY_EVENT)
-_PERSON_MARKS: Final = frozenset({*consent.MARKS, *TOKEN_KEYS, "uuid"})
+_IDS: Final = frozenset({*TOKEN_KEYS, "uuid"})
 
 
 def _drop_blanks(lifted: Lifted) -> None:
@@ -201,16 +210,29 @@ def _take_consent(rest: dict[str, Any], name: str | None, kept: Kept) -> tuple[C
     return changes
 
 
-def _take_tokens(rest: dict[str, Any], kept: Kept) -> dict[str, Any]:
+def _take_ids(lifted: Lifted, kept: Kept) -> None:
+    rest = lifted.rest
+    tokens, own = _take_tokens(rest, kept), rest.get("uuid")
+    found: dict[str, Any] = {"push_tokens": tokens} if tokens else {}
+    if isinstance(own, str) and own:
+        del rest["uuid"]
+        found["vendor_ids"] = {SLUG: own}
+    if found:
+        lifted.parts.setdefault("profile", {}).update(found)
+
+
+def _take_tokens(rest: dict[str, Any], kept: Kept) -> tuple[str, ...]:
+    if "device_tokens" not in rest and isinstance(rest.get("device_token"), str):
+        return (rest.pop("device_token"),) if rest["device_token"] else ()
     sent: dict[str, Any] = {key: rest[key] for key in TOKEN_KEYS if key in rest and _tokens(rest[key])}
     if not sent:
-        return {}
+        return ()
     tokens = read_tokens(sent)
     for key in sent:
         del rest[key]
     if sent != {"device_token": tokens[0]}:
         kept["tokens"] = sent
-    return {"push_tokens": tokens}
+    return tokens
 
 
 def read_tokens(sent: Mapping[str, Any]) -> tuple[str, ...]:
@@ -226,27 +248,17 @@ def _tokens(value: Any) -> Iterable[str]:
     return ()
 
 
-def _take_uuid(rest: dict[str, Any]) -> dict[str, Any]:
-    own = rest.get("uuid")
-    if not isinstance(own, str) or not own:
-        return {}
-    del rest["uuid"]
-    return {"vendor_ids": {SLUG: own}}
-
-
 def _take_commerce(lifted: Lifted, body: Mapping[str, Any], kept: Kept) -> Commerce | None:
     if products.MARKS.isdisjoint(body):
         return lifted.commerce()
     items, form = products.read(lifted)
-    if form is not None:
-        kept["form"] = [form.main, *form.mirrors]
+    if form:
+        kept["form"] = form
     return lifted.commerce(items)
 
 
 def _sift(rest: dict[str, Any], keep: Kept) -> None:
     """Set aside what nobody but Blueshift can read: its private keys, and blanks of keys we map."""
-    aside = [
-        key for key, value in rest.items() if is_private(key) or ((value is None or value == "") and key in _MAPPED)
-    ]
-    for key in aside:
-        keep[key] = rest.pop(key)
+    for key in [key for key, value in rest.items() if not value or "bsft" in key or key in TECHNICAL]:
+        if is_private(key) or (key in _MAPPED and rest[key] in _BLANK):
+            keep[key] = rest.pop(key)

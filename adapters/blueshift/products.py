@@ -28,6 +28,8 @@ MARKS: Final = frozenset({*LINES, *IDS, *FLAT_IDS})
 FLAT_EVENTS: Final = frozenset({"Product Viewed", "Product Added", "Product Removed"})
 """Events whose single product stands flat."""
 
+_ID_LISTS: Final = frozenset(IDS)
+
 Raw = dict[str, Any]
 
 
@@ -38,27 +40,31 @@ class Form(NamedTuple):
     mirrors: tuple[str, ...]
 
 
-def read(lifted: Lifted) -> tuple[tuple[Item, ...], Form | None]:
-    """Take the products out of what a table left over; what is no product stays there."""
+def read(lifted: Lifted) -> tuple[tuple[Item, ...], list[str]]:
+    """Take the products out of what a table left over, and how they were sent: a `Form` as JSON, empty without any.
+
+    What is no product stays there.
+    """
     found = _read_lines(lifted) or _read_flat(lifted) or _read_ids(lifted)
     if found is None:
-        return (), None
+        return (), []
     items, main = found
-    return items, Form(main, tuple(_take_mirrors(lifted.rest, items)))
+    return items, [main] if _ID_LISTS.isdisjoint(lifted.rest) else [main, *_take_mirrors(lifted.rest, items)]
 
 
 def _read_lines(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
     for key in LINES:
         rows = lifted.rest.get(key)
-        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+        if isinstance(rows, list) and set(map(type, rows)) == {dict}:
             del lifted.rest[key]
-            return tuple(_read_line(row, index, lifted.raw) for index, row in enumerate(rows)), key
+            return tuple([_read_line(row, index, lifted.raw) for index, row in enumerate(rows)]), key
     return None
 
 
 def _read_line(row: dict[str, Any], index: int, raw: Raw) -> Item:
     line = LINE_TABLE.lift(row)
-    _keep_raw(line, index, raw)
+    if line.raw:
+        _keep_raw(line, index, raw)
     return Item(**line.parts.get("item", {}), properties=line.rest)
 
 

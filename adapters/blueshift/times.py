@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from msgspec import to_builtins
+
 from gateway.adapter import parse_time, parse_unix
 
 APPLE_EPOCH: Final = 978_307_200
@@ -56,16 +58,17 @@ def _ascii_digits(text: str) -> str:
 
 def write_time(moment: datetime) -> str:
     """Return ISO 8601 with Z, and no more digits than the time has, in threes."""
-    digits = "seconds" if not moment.microsecond else "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return moment.isoformat("T", digits)[:_BEFORE_OFFSET] + "Z"
+    text: str = to_builtins(moment)
+    return text if moment.microsecond % 1000 or not moment.microsecond else text[:_MILLISECONDS_END] + "Z"
 
 
 def write_arrival(moment: datetime) -> str:
     """Return the time of arrival that stands in for a missing ``timestamp``: always six digits, as a clock reads."""
-    return moment.isoformat("T", "microseconds")[:_BEFORE_OFFSET] + "Z"
+    text: str = to_builtins(moment)
+    return text if moment.microsecond else text[:-1] + ".000000Z"
 
 
-_BEFORE_OFFSET: Final = -len("+00:00")
+_MILLISECONDS_END: Final = len("2026-11-21T12:00:00.000")
 
 
 def is_android(device_type: Any) -> bool:

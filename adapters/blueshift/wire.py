@@ -60,6 +60,8 @@ CONTROL: Final = frozenset({
 })  # fmt: skip
 """Keys that steer Blueshift. Another vendor's free attribute of such a name is given a prefix."""
 
+_DEPTH: Final = IN_DEPTH.value
+
 _objects: Final = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -84,7 +86,7 @@ def meaning(table: str, key: str) -> str | None:
 
 def is_private(key: str) -> bool:
     """Tell whether a key means something to Blueshift alone."""
-    return key in TECHNICAL or key.startswith(("_bsft", "bsft_"))
+    return key in TECHNICAL or ("bsft" in key and key.startswith(("_bsft", "bsft_")))
 
 
 def is_blank(value: Any) -> bool:
@@ -105,7 +107,7 @@ def parse_object(request: Request) -> dict[str, Any]:
         raise _too_deep(request) from None
     except ValueError as error:
         raise unparsable(request, error) from None
-    if body.count(b"[") + body.count(b"{") > IN_DEPTH.value and _is_deep(value):
+    if len(body) - len(body.translate(None, b"[{")) > _DEPTH and _is_deep(value):
         raise _too_deep(request)
     return value
 
@@ -125,7 +127,7 @@ def _too_deep(request: Request) -> Rejected:
 
 def _is_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(IN_DEPTH.value):
+    for _ in range(_DEPTH):
         level = [
             inner
             for node in level
