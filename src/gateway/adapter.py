@@ -319,20 +319,37 @@ class Outbound(Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...]
     """Credentials without which the endpoint cannot be used."""
     encode: Callable[[Sequence[Event], Settings], list[Encoded]]
-    """Pure and deterministic; raises `EncodeError` only when given a single event."""
+    """Pure and deterministic; raises `EncodeError` for an event that cannot be expressed.
+
+    It may do so for a whole batch: the core then finds the guilty event by encoding each alone.
+    """
     headers: Callable[[Mapping[str, str]], dict[str, str]]
     """All request headers, authorisation among them, from the target's credentials."""
     max_events: int
     max_body: int
     """Bytes of one request."""
+    takes: Callable[[Event], bool] | None = None
+    """Whether the endpoint can carry this event of its kinds; None: all of them.
+
+    Pure and cheap, raises nothing. The core asks before `encode`, of the event as the route changed it, and tries the
+    endpoints listed later for an event that is not taken.
+    """
     pays_from: int = 1
-    """With fewer events than this waiting, an endpoint listed later is used."""
+    """With fewer events than this waiting that it could carry, an endpoint listed later is used."""
     windows: tuple[Window, ...] = ()
     rules: tuple[Rule, ...] = ()
     """When none fits: 2xx DONE, 408, 425 and 429 THROTTLE, 401 and 403 HOLD, 413 SPLIT, 5xx RETRY, rest REJECT."""
     error_code: Callable[[Answer], str | None] | None = None
     guilty: Callable[[Answer, Encoded], Mapping[int, str]] | None = None
-    """Positions within the request (not of `Encoded.events`' values) that the answer names, with its reason."""
+    """Positions within the request (not of `Encoded.events`' values) that the answer names, with its reason.
+
+    Asked of answers that mean REJECT, and of those that mean DONE and have a body. The events named are dead-lettered
+    either way. Of a DONE request all others are delivered; of a rejected one they are sent again.
+    """
+
+    def carries(self, event: Event) -> bool:
+        """Tell whether the endpoint can carry an event: it is of its kinds, and `takes` does not refuse it."""
+        return event.kind in self.kinds and (self.takes is None or self.takes(event))
 
 
 # --- the whole -------------------------------------------------------------------------------------------

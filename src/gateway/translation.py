@@ -156,7 +156,7 @@ def encode(events: Sequence[Event], goal: Adapter) -> tuple[list[OutboundRequest
     losses: dict[str, list[Loss]] = {event.id: [] for event in events}
     for endpoint, group in _groups(events, goal):
         if endpoint is None:
-            losses[group[0].id].append(Loss(0, "", "dropped", f"{goal.title} has no call for {group[0].kind} events"))
+            losses[group[0].id].append(Loss(0, "", "dropped", _why_not(group[0], goal)))
             continue
         try:
             several = endpoint.encode(group, settings)
@@ -173,8 +173,9 @@ def encode(events: Sequence[Event], goal: Adapter) -> tuple[list[OutboundRequest
 def _groups(events: Sequence[Event], goal: Adapter) -> list[tuple[Outbound | None, list[Event]]]:
     """Cut events into runs for one endpoint; events that need `EncodeError` attribution go one by one."""
     groups: list[tuple[Outbound | None, list[Event]]] = []
+    waiting = {out.name: sum(map(out.carries, events)) for out in goal.outbound if out.pays_from > 1}
     for event in events:
-        endpoint = _endpoint(event, len(events), goal)
+        endpoint = _endpoint(event, waiting, goal)
         fits = endpoint is not None and groups and groups[-1][0] is endpoint
         if fits and endpoint and _encodes(event, endpoint, goal) and _encodes(groups[-1][1][0], endpoint, goal):
             groups[-1][1].append(event)
@@ -183,9 +184,16 @@ def _groups(events: Sequence[Event], goal: Adapter) -> list[tuple[Outbound | Non
     return groups
 
 
-def _endpoint(event: Event, waiting: int, goal: Adapter) -> Outbound | None:
-    fitting = [out for out in goal.outbound if event.kind in out.kinds]
-    return next((out for out in fitting if out.pays_from <= waiting), fitting[-1] if fitting else None)
+def _endpoint(event: Event, waiting: Mapping[str, int], goal: Adapter) -> Outbound | None:
+    fitting = [out for out in goal.outbound if out.carries(event)]
+    paying = (out for out in fitting if out.pays_from <= waiting.get(out.name, 1))
+    return next(paying, fitting[-1] if fitting else None)
+
+
+def _why_not(event: Event, goal: Adapter) -> str:
+    if any(event.kind in out.kinds for out in goal.outbound):
+        return f"{goal.title} has no call that can carry this {event.kind} event"
+    return f"{goal.title} has no call for {event.kind} events"
 
 
 def _encodes(event: Event, endpoint: Outbound, goal: Adapter) -> bool:

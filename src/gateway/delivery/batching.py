@@ -1,75 +1,17 @@
-"""The endpoints of one target: which one carries an event, and how a batch becomes requests."""
+"""How a batch becomes requests."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import httpx
 
-from gateway.adapter import Encoded, Event, Outbound, Settings
-from gateway.delivery.calls import Call
-from gateway.delivery.judge import Judge
+from gateway.adapter import Encoded, Event
+from gateway.delivery.endpoints import Endpoint, reason_of
 from gateway.delivery.lanes import Item
-from gateway.delivery.limiter import Gate
-from gateway.errors import EncodeError
-from gateway.event import KINDS, Kind
 
-_MASK: Final = b"***"
 BAD_PATH: Final = "the adapter made an address that cannot be used"
 LEFT_OUT: Final = "the adapter put the event into no request"
-
-
-class Endpoint(NamedTuple):
-    """One outbound endpoint, ready to be called for one target."""
-
-    outbound: Outbound
-    kinds: tuple[Kind, ...]
-    settings: Settings
-    gate: Gate
-    judge: Judge
-    call: Call
-    secrets: tuple[bytes, ...]
-
-    def masked(self, text: bytes) -> bytes:
-        """Return the text without the target's secrets."""
-        for secret in self.secrets:
-            text = text.replace(secret, _MASK)
-        return text
-
-
-class Endpoints:
-    """All endpoints that a target's credentials allow."""
-
-    def __init__(self, slug: str, target: str, endpoints: Sequence[Endpoint], unusable: Sequence[Outbound]) -> None:
-        self.all = tuple(endpoints)
-        self._slug = slug
-        self._target = target
-        self._unusable = unusable
-        self._by_kind = {kind: tuple(e for e in endpoints if kind in e.outbound.kinds) for kind in KINDS}
-
-    def carries(self, kind: Kind) -> bool:
-        """Tell whether any endpoint takes events of a kind."""
-        return bool(self._by_kind[kind])
-
-    def why_not(self, kind: Kind) -> str:
-        """Return why no endpoint takes events of a kind."""
-        for outbound in self._unusable:
-            if kind in outbound.kinds:
-                needs = " and ".join(outbound.needs)
-                return f"{self._slug}: events of kind {kind} need {needs}, which the target {self._target} has not"
-        return f"{self._slug}: no endpoint carries events of kind {kind}"
-
-    def preferred(self, kind: Kind, ready: Callable[[Sequence[Kind]], int]) -> Sequence[Endpoint]:
-        """Return the endpoints for a kind, best first: those that pay, or else the last one.
-
-        Args:
-            ready: how many events of some kinds could be sent now.
-        """
-        candidates = self._by_kind[kind]
-        if len(candidates) < 2:
-            return candidates
-        pay = [e for e in candidates if e.outbound.pays_from <= 1 or ready(e.kinds) >= e.outbound.pays_from]
-        return pay or candidates[-1:]
 
 
 class Batch(NamedTuple):
@@ -89,7 +31,7 @@ def encode(endpoint: Endpoint, items: Sequence[Item]) -> Batch:
     try:
         requests = endpoint.outbound.encode(events, endpoint.settings)
     except Exception as error:  # noqa: BLE001 - an adapter's fault must cost one event, not the target
-        return _alone(endpoint, events) if len(events) > 1 else Batch([], {0: _reason(error)})
+        return _alone(endpoint, events) if len(events) > 1 else Batch([], {0: reason_of(error)})
     return _checked(requests, items)
 
 
@@ -100,16 +42,12 @@ def _alone(endpoint: Endpoint, events: Sequence[Event]) -> Batch:
         try:
             requests += [_moved(one, at) for one in endpoint.outbound.encode([event], endpoint.settings)]
         except Exception as error:  # noqa: BLE001 - as above
-            failed[at] = _reason(error)
+            failed[at] = reason_of(error)
     return Batch([] if failed else requests, failed)
 
 
 def _moved(request: Encoded, at: int) -> Encoded:
     return Encoded(events=(at,), body=request.body, path=request.path, lost=request.lost)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, EncodeError) else f"the adapter failed: {error!r}"
 
 
 def _checked(requests: list[Encoded], items: Sequence[Item]) -> Batch:

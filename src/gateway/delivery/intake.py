@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.adapter import Event
-from gateway.delivery.batching import Endpoints
+from gateway.delivery.endpoints import Endpoints, reason_of
 from gateway.delivery.lanes import Item, Lane
 from gateway.delivery.sending import BEHIND, Sender
 from gateway.delivery.spec import Transform
@@ -59,7 +59,7 @@ class Intake:
             self._lanes.forget_idle(lane)
 
     def _ready(self, item: Item) -> bool:
-        """Change an event as its rule says; bury it when that fails or nothing carries it."""
+        """Change an event as its rule says and find its way; bury it when that fails or there is none."""
         event = item.event
         if event is None:
             raise AssertionError("an item without its event")
@@ -71,8 +71,10 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - a fault in one rule must cost its events, not the target
             self._bury(item, f"the rule {item.rule!r} failed: {error!r}")
             return False
-        if not self._endpoints.carries(changed.kind):
-            self._bury(item, self._endpoints.why_not(changed.kind))
+        try:
+            item.way = self._endpoints.way(changed)
+        except Exception as error:  # noqa: BLE001 - an adapter's fault must cost one event, not the target
+            self._bury(item, reason_of(error))
             return False
         item.event = changed
         return True

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from gateway.adapter import Encoded, Verdict
-from gateway.delivery.batching import Endpoint, encode
+from gateway.delivery.batching import encode
+from gateway.delivery.endpoints import Endpoint
 from gateway.delivery.judge import Judgement
 from gateway.delivery.lanes import Item, Lane
 from gateway.delivery.sending import Sender, Sent

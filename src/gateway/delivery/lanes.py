@@ -1,14 +1,14 @@
 """The events a target holds in memory, ordered by lane, with what is ready, what waits, and until when."""
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 from typing import Final
 
 from gateway.adapter import Event
-from gateway.event import KINDS, Kind
+from gateway.delivery.endpoints import Way
 from gateway.log.port import DeadLetter, Parked
 
 OVERHEAD: Final = 1_500
@@ -35,6 +35,8 @@ class Item:
     """As the target gets it; None: it is not held in memory, only its place in the log is."""
     accepted: float = 0.0
     """Unix seconds."""
+    way: Way | None = None
+    """How `event` goes to the target; None: not found yet."""
     attempts: int = 0
     first_at: float = 0.0
     """Unix seconds of the first failure; 0: none yet."""
@@ -90,9 +92,9 @@ class Lanes:
         self.memory = 0
         """Estimated bytes of all events held, in flight included."""
         self._lanes: dict[str, Lane] = {}
-        self._ready: dict[Kind, deque[Lane]] = {kind: deque() for kind in KINDS}
-        self._counts: dict[Kind, int] = dict.fromkeys(KINDS, 0)
-        self._turn = 0
+        self._ready: defaultdict[Way, deque[Lane]] = defaultdict(deque)
+        """The way served last is the last."""
+        self._counts: defaultdict[Way, int] = defaultdict(int)
         self._due: list[tuple[float, int, Lane]] = []
         self._entries = 0
 
@@ -113,35 +115,39 @@ class Lanes:
         lane.items.append(item)
         self.memory += item.size
         if lane.ready:
-            self._counts[_kind(lane)] += 1
+            self._counts[_way(lane)] += 1
         else:
             self._make_ready(lane)
 
-    def ready_kinds(self) -> list[Kind]:
-        """Return the kinds that ready lanes begin with, another first at each call."""
-        self._turn = (self._turn + 1) % len(KINDS)
-        return [kind for kind in (*KINDS[self._turn :], *KINDS[: self._turn]) if self._ready[kind]]
+    def ready_ways(self) -> list[Way]:
+        """Return the ways that the first events of ready lanes go, the one served longest ago first."""
+        return [way for way, lanes in self._ready.items() if lanes]
 
     @property
     def any_ready(self) -> bool:
         """Whether there is something to send."""
         return any(self._ready.values())
 
-    def ready_events(self, kinds: Collection[Kind]) -> int:
-        """Return about how many events of these kinds could be sent now."""
-        return sum(self._counts[kind] for kind in kinds)
+    def ready_events(self, ways: Collection[Way]) -> int:
+        """Return about how many events that go one of these ways could be sent now."""
+        return sum(self._counts[way] for way in ways)
 
-    def take(self, kinds: Collection[Kind], limit: int) -> list[Item]:
-        """Return up to `limit` events from the heads of ready lanes, lane by lane; these lanes are then busy."""
+    def take(self, ways: Sequence[Way], limit: int) -> list[Item]:
+        """Return up to `limit` events from the heads of ready lanes, lane by lane; these lanes are then busy.
+
+        Args:
+            ways: those that the events may go; the first has had its turn.
+        """
         taken: list[Item] = []
-        for kind in kinds:
-            queue = self._ready[kind]
+        self._ready[ways[0]] = self._ready.pop(ways[0])
+        for way in ways:
+            queue = self._ready[way]
             while queue and len(taken) < limit:
                 lane = queue.popleft()
-                self._counts[kind] -= len(lane.items)
+                self._counts[way] -= len(lane.items)
                 lane.ready = False
                 lane.busy = True
-                _run(lane.items, kinds, limit, taken)
+                _run(lane.items, ways, limit, taken)
         return taken
 
     def put_back(self, items: list[Item]) -> None:
@@ -158,10 +164,10 @@ class Lanes:
         if lane.busy or lane.waiting or lane.ready:
             return
         if lane.items:
-            kind = _kind(lane)
+            way = _way(lane)
             lane.ready = True
-            self._ready[kind].append(lane)
-            self._counts[kind] += len(lane.items)
+            self._ready[way].append(lane)
+            self._counts[way] += len(lane.items)
         elif lane.more:
             self.rest(lane, 0.0, lane.reason)
         else:
@@ -228,17 +234,14 @@ class Lanes:
         return (lane for lane in self._lanes.values() if lane.waiting)
 
 
-def _run(items: deque[Item], kinds: Collection[Kind], limit: int, taken: list[Item]) -> None:
-    """Move the leading events of these kinds."""
-    while items and len(taken) < limit:
-        event = items[0].event
-        if event is None or event.kind not in kinds:
-            return
+def _run(items: deque[Item], ways: Collection[Way], limit: int, taken: list[Item]) -> None:
+    """Move the leading events that go one of these ways."""
+    while items and len(taken) < limit and items[0].way in ways:
         taken.append(items.popleft())
 
 
-def _kind(lane: Lane) -> Kind:
-    event = lane.items[0].event
-    if event is None:
-        raise AssertionError(f"event {lane.items[0].seq} is in a lane without being in memory")
-    return event.kind
+def _way(lane: Lane) -> Way:
+    way = lane.items[0].way
+    if way is None:
+        raise AssertionError(f"event {lane.items[0].seq} is in a lane without having been given a way")
+    return way

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from gateway.adapter import Answer, Encoded, Verdict
 from gateway.delivery.backoff import THROTTLE_CAP, Valve, equal_jitter, full_jitter
-from gateway.delivery.batching import Endpoint
 from gateway.delivery.calls import Unanswered
+from gateway.delivery.endpoints import Endpoint
 from gateway.delivery.judge import Judgement, pause_of, quota_pause
 from gateway.delivery.lanes import Item, Lane, Lanes
 from gateway.delivery.settling import Settler

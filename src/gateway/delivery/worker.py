@@ -13,9 +13,9 @@ import httpx
 
 from gateway.adapter import Settings
 from gateway.delivery.backoff import Flow, Valve
-from gateway.delivery.batching import Endpoint, Endpoints
 from gateway.delivery.bell import Bell
 from gateway.delivery.calls import Call
+from gateway.delivery.endpoints import Endpoint, Endpoints, Way
 from gateway.delivery.intake import Intake
 from gateway.delivery.jobs import Job
 from gateway.delivery.judge import Judge
@@ -25,7 +25,6 @@ from gateway.delivery.sending import Context, Sender
 from gateway.delivery.settling import RETRY_EVERY, Settler
 from gateway.delivery.spec import Hooks, TargetSpec, TargetState, Transform, identity
 from gateway.errors import LogError
-from gateway.event import KINDS, Kind
 from gateway.log.port import Log, Parked
 
 READ_AT_ONCE: Final = 500
@@ -167,21 +166,21 @@ class Worker:
         now = self._sender.now()
         flow = self._valve.flow(now)
         wake_at = self._valve.opens_at() if flow is Flow.NONE else inf
-        kinds = self._lanes.ready_kinds() if flow is not Flow.NONE else []
-        for kind in kinds:
-            for endpoint in self._endpoints.preferred(kind, self._lanes.ready_events):
+        ways = self._lanes.ready_ways() if flow is not Flow.NONE else []
+        for way in ways:
+            for endpoint in way.preferred(self._lanes.ready_events):
                 room = endpoint.gate.room(now)
                 if room:
-                    return self._job(endpoint, kind, room, probe=flow is Flow.ONE)
+                    return self._job(endpoint, way, room, probe=flow is Flow.ONE)
                 wake_at = min(wake_at, endpoint.gate.opens_at(now))
         if wake_at < inf:
             self._work.ring_at(wake_at)
         return None
 
-    def _job(self, endpoint: Endpoint, first: Kind, room: int, *, probe: bool) -> Job:
+    def _job(self, endpoint: Endpoint, first: Way, room: int, *, probe: bool) -> Job:
         limit = 1 if probe else min(room, endpoint.outbound.max_events)
-        kinds = (first, *(kind for kind in endpoint.kinds if kind != first))
-        return Job(self._sender, endpoint, self._lanes.take(kinds, limit), probe=probe)
+        ways = (first, *(way for way in endpoint.ways if way is not first))
+        return Job(self._sender, endpoint, self._lanes.take(ways, limit), probe=probe)
 
     # --- reading -------------------------------------------------------------------------------------
 
@@ -317,6 +316,5 @@ def _endpoints(spec: TargetSpec, transport: httpx.AsyncBaseTransport, limiter: L
             continue
         gate = limiter.gate(outbound.name, outbound.windows, target=spec.name, own=spec.windows)
         call = Call(outbound, spec, transport)
-        kinds = tuple(kind for kind in KINDS if kind in outbound.kinds)
-        usable.append(Endpoint(outbound, kinds, settings, gate, Judge(outbound), call, secrets))
+        usable.append(Endpoint(outbound, settings, gate, Judge(outbound), call, secrets))
     return Endpoints(spec.adapter.slug, spec.name, usable, unusable)
