@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import Coroutine
+import socket
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -15,7 +16,6 @@ from gateway.adapter import Loss
 from gateway.admin import admin_app
 from gateway.config import Config, SourceConfig, TargetConfig, source_path, target_windows
 from gateway.delivery import Attempt, Deliverer, Hooks, TargetSpec, Timeouts
-from gateway.errors import LogError
 from gateway.inbound.accept import LogStore
 from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources
@@ -26,6 +26,7 @@ from gateway.log.sqlite import Retention, SqliteLog
 from gateway.routing import Router
 from gateway.serving import Server, bind, stop_event, url_of, write_ready
 from gateway.telemetry import Logger, make_logger
+from gateway.workers import Report, Workers, report
 
 Role = Literal["all", "ingest", "deliver"]
 
@@ -40,13 +41,20 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
         runner.run(coroutine)
 
 
-async def open_log(config: Config, role: Literal["all", "ingest", "deliver", "inspect"]) -> SqliteLog:
-    """Open the configured log; every role but `inspect` makes the targets known to it."""
+async def open_log(
+    config: Config, role: Literal["all", "ingest", "deliver", "inspect"], *, shared: bool = False
+) -> SqliteLog:
+    """Open the configured log; every role but `inspect` makes the targets known to it.
+
+    Args:
+        shared: whether other processes may accept at the same time.
+    """
     log = await SqliteLog.open(
         Path(config.log.sqlite),
         role=role,
         retention=Retention(seconds=config.log.retention.hours * 3600, bytes=config.log.retention.bytes),
         duplicate_window_s=config.log.duplicates.hours * 3600,
+        shared_ingest=shared,
     )
     if role != "inspect":
         await log.register(list(config.targets))
@@ -83,10 +91,11 @@ class Gateway:
     """One running process of the gateway."""
 
     def __init__(self, config: Config, role: Role, logger: Logger, log: SqliteLog, directory: Directory) -> None:
-        self._config = config
-        self._logger = logger
+        self.role = role
+        self.logger = logger
+        self.workers: Workers | None = None
+        """The processes that accept, when they are not this one."""
         self._log = log
-        self._directory = directory
         self._inbound = Stats()
         self._delivery = metrics.DeliveryStats()
         router = Router(config.rules(), config.targets)
@@ -104,7 +113,7 @@ class Gateway:
     def _attempted(self, attempt: Attempt) -> None:
         verdict = attempt.verdict.value
         self._delivery.attempt(attempt.target, attempt.endpoint, verdict, len(attempt.events), attempt.seconds)
-        self._logger.info(
+        self.logger.info(
             "attempt",
             target=attempt.target,
             endpoint=attempt.endpoint,
@@ -128,15 +137,17 @@ class Gateway:
             self._memory.follow(self._deliverer)
 
     async def stop(self) -> None:
-        """Finish or return what is under way, and close the log."""
+        """Finish or return the deliveries under way."""
         if self._deliverer is not None:
             await self._memory.finish(await self._deliverer.stop())
-        await self._directory.close()
-        await self._log.close()
 
     def trouble(self) -> str | None:
         """Return why events cannot be accepted now, or None."""
-        return self._log.fault
+        return self._log.fault or (self.workers.trouble() if self.workers else None)
+
+    def report(self) -> Report:
+        """Return what a worker tells its parent."""
+        return Report(self._inbound.all(), self.trouble())
 
     def _states(self) -> list[Any]:
         return [] if self._deliverer is None else list(self._deliverer.states())
@@ -147,38 +158,77 @@ class Gateway:
 
     async def metrics(self) -> bytes:
         """Return metrics in Prometheus' text format."""
+        inbound = self.workers.stats() if self.workers else self._inbound
         states = {state.target: state.state for state in self._states()}
-        return metrics.render(self._inbound, self._delivery, await self._log.status(), states)
+        engine = metrics.Engine(self._log.wal_bytes, self._log.forgotten_keys)
+        return metrics.render(inbound, self._delivery, await self._log.status(), states, engine)
 
 
 async def serve(config: Config, role: Role = "all", ready_file: Path | None = None) -> None:
-    """Run the gateway until it is told to stop.
+    """Run the gateway in this process until it is told to stop.
 
     Raises:
         ListenError: an address cannot be listened on.
         LogError: the log cannot be opened, or another process has it.
     """
-    logger = make_logger(config.logging.format, config.logging.level, config.secrets())
     async with contextlib.AsyncExitStack() as stack:
-        public = None if role == "deliver" else bind(config.listen.host, config.listen.port)
-        if public is not None:
-            stack.callback(public.close)
-        admin = bind(config.admin.host, config.admin.port)
-        stack.callback(admin.close)
-        gateway = await _open(config, role, logger)
-        stack.push_async_callback(gateway.stop)
-        await gateway.start()
-        addresses = {"admin": url_of(admin)}
+        public = None if role == "deliver" else _bind(stack, config.listen.host, config.listen.port)
+        admin = _bind(stack, config.admin.host, config.admin.port)
+        gateway = await _open(stack, config, role)
         await _start(stack, Server(admin_app(gateway, config.admin.token), admin))
         if public is not None:
-            addresses["listen"] = url_of(public)
             await _start(stack, Server(gateway.edge, public))
+        await _stay(gateway, ready_file, admin=admin, listen=public)
+
+
+async def serve_with_workers(path: Path, config: Config, number: int, ready_file: Path | None) -> None:
+    """Deliver in this process, and accept in so many others, until told to stop.
+
+    Raises:
+        ListenError: an address cannot be listened on.
+        LogError: the log cannot be opened, or another process has it.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        public = _bind(stack, config.listen.host, config.listen.port)
+        admin = _bind(stack, config.admin.host, config.admin.port)
+        gateway = await _open(stack, config, "deliver")
+        gateway.workers = Workers(path, public, number, gateway.logger)
+        await _start(stack, Server(admin_app(gateway, config.admin.token), admin))
+        stack.push_async_callback(gateway.workers.stop)
+        await gateway.workers.start()
+        await _stay(gateway, ready_file, admin=admin, listen=public)
+
+
+async def serve_as_worker(config: Config, descriptor: int) -> None:
+    """Accept on a listener handed down, until told to stop or until the parent is gone."""
+    async with contextlib.AsyncExitStack() as stack:
+        listener = socket.socket(fileno=descriptor)
+        stack.callback(listener.close)
+        gateway = await _open(stack, config, "ingest", shared=True)
+        await _start(stack, Server(gateway.edge, listener))
         stop = stop_event()
         _spare_the_collector()
-        write_ready(ready_file, addresses)
-        logger.info("serving", role=role, **addresses)
+        told = asyncio.create_task(report(gateway.report, stop.set))
         await stop.wait()
-        logger.info("stopping")
+        told.cancel()
+        await asyncio.wait([told])
+
+
+def _bind(stack: contextlib.AsyncExitStack, host: str, port: int) -> socket.socket:
+    listener = bind(host, port)
+    stack.callback(listener.close)
+    return listener
+
+
+async def _stay(gateway: Gateway, ready_file: Path | None, **listeners: socket.socket | None) -> None:
+    """Say that all is ready, and wait for the end."""
+    addresses = {name: url_of(listener) for name, listener in listeners.items() if listener is not None}
+    stop = stop_event()
+    _spare_the_collector()
+    write_ready(ready_file, addresses)
+    gateway.logger.info("serving", role=gateway.role, **addresses)
+    await stop.wait()
+    gateway.logger.info("stopping")
 
 
 def _spare_the_collector() -> None:
@@ -188,15 +238,23 @@ def _spare_the_collector() -> None:
     gc.set_threshold(GC_THRESHOLD, 20, 50)
 
 
-async def _open(config: Config, role: Role, logger: Logger) -> Gateway:
-    log = await open_log(config, role)
-    try:
-        minters = {name: registry.adapter(source.vendor).mint for name, source in config.sources.items()}
-        directory = await Directory.open(Path(config.log.sqlite + ".people"), log, minters)
-        return Gateway(config, role, logger, log, directory)
-    except LogError:
-        await log.close()
-        raise
+async def _open(stack: contextlib.AsyncExitStack, config: Config, role: Role, *, shared: bool = False) -> Gateway:
+    """Open the log and begin to deliver; all is closed when the stack is."""
+    logger = make_logger(config.logging.format, config.logging.level, config.secrets())
+    log = await open_log(config, role, shared=shared)
+    stack.push_async_callback(log.close)
+    directory = await Directory.open(Path(config.log.sqlite + ".people"), log, _minters(config))
+    stack.push_async_callback(directory.close)
+    gateway = Gateway(config, role, logger, log, directory)
+    await gateway.start()
+    stack.push_async_callback(gateway.stop)
+    return gateway
+
+
+def _minters(config: Config) -> dict[str, Callable[[str], str] | None]:
+    """Return, for each source that is asked about people, what makes their ids."""
+    adapters = {name: registry.adapter(source.vendor) for name, source in config.sources.items()}
+    return {name: a.mint for name, a in adapters.items() if any(endpoint.people for endpoint in a.inbound)}
 
 
 async def _start(stack: contextlib.AsyncExitStack, server: Server) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -43,10 +43,19 @@ class DeliveryStats:
         self.losses[key] += 1
 
 
-def render(inbound: Stats, delivery: DeliveryStats, status: LogStatus, states: dict[str, str]) -> bytes:
+class Engine(NamedTuple):
+    """How the log's engine is doing."""
+
+    wal_bytes: int
+    """Of SQLite's write-ahead log: should stay far below the size of the log."""
+    forgotten_keys: int
+    """Duplicate keys forgotten before the window's end."""
+
+
+def render(inbound: Stats, delivery: DeliveryStats, status: LogStatus, states: dict[str, str], engine: Engine) -> bytes:
     """Return all metrics in the text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Once([*_inbound(inbound), *_delivery(delivery, states), *_log(status)]))
+    registry.register(_Once([*_inbound(inbound), *_delivery(delivery, states), *_log(status), *_engine(engine)]))
     return generate_latest(registry)
 
 
@@ -83,12 +92,12 @@ def _histogram(name: str, about: str, labels: list[str], held: dict[tuple[str, s
 
 def _inbound(stats: Stats) -> Iterator[Metric]:
     place = ["source", "endpoint"]
-    held = stats.endpoints.items()
-    requests = (((*key, str(status)), n) for key, endpoint in held for status, n in endpoint.requests.items())
+    held = [((counted.source, counted.endpoint), counted) for counted in stats.all()]
+    requests = (((*key, str(status)), n) for key, counted in held for status, n in counted.requests.items())
     yield _counter("gateway_requests", "Requests answered.", [*place, "status"], requests)
-    events = ((key, endpoint.events) for key, endpoint in held if endpoint.events)
+    events = ((key, counted.events) for key, counted in held if counted.events)
     yield _counter("gateway_events_accepted", "Events answered with success.", place, events)
-    times = {key: endpoint.seconds for key, endpoint in held}
+    times = {key: counted.seconds for key, counted in held}
     yield _histogram("gateway_request_seconds", "Time to answer.", place, times)
 
 
@@ -128,3 +137,9 @@ def _log(status: LogStatus) -> Iterator[Metric]:
         yield _gauge(f"gateway_{field}", about, ["target"], values)
     yield _gauge("gateway_log_events", "Events in the log.", [], [((), status.events)])
     yield _gauge("gateway_log_bytes", "Bytes of events in the log.", [], [((), status.bytes)])
+
+
+def _engine(engine: Engine) -> Iterator[Metric]:
+    yield _gauge("gateway_log_wal_bytes", "Size of the write-ahead log.", [], [((), engine.wal_bytes)])
+    forgotten = [((), engine.forgotten_keys)]
+    yield _counter("gateway_forgotten_keys", "Duplicate keys forgotten before the window's end.", [], forgotten)

@@ -1,20 +1,21 @@
 """Counts of the inbound edge, kept as plain numbers and read when metrics are scraped."""
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from typing import Final
+
+import msgspec
+from msgspec import Struct
 
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Upper bounds of the histogram of answer times."""
 
 
-class Histogram:
+class Histogram(Struct):
     """Times in seconds."""
 
-    __slots__ = ("buckets", "total")
-
-    def __init__(self) -> None:
-        self.buckets = [0] * (len(BUCKETS_S) + 1)
-        self.total = 0.0
+    buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
+    total: float = 0.0
 
     def add(self, seconds: float) -> None:
         """Count one."""
@@ -22,15 +23,14 @@ class Histogram:
         self.total += seconds
 
 
-class EndpointStats:
+class EndpointStats(Struct):
     """Requests by status, events and answer times of one endpoint of one source."""
 
-    __slots__ = ("events", "requests", "seconds")
-
-    def __init__(self) -> None:
-        self.requests: dict[int, int] = {}
-        self.events = 0
-        self.seconds = Histogram()
+    source: str
+    endpoint: str
+    requests: dict[int, int] = {}
+    events: int = 0
+    seconds: Histogram = msgspec.field(default_factory=Histogram)
 
     def add(self, status: int, events: int, seconds: float) -> None:
         """Count one answered request."""
@@ -38,16 +38,31 @@ class EndpointStats:
         self.events += events
         self.seconds.add(seconds)
 
+    def take(self, other: "EndpointStats") -> None:
+        """Add what another process counted."""
+        for status, count in other.requests.items():
+            self.requests[status] = self.requests.get(status, 0) + count
+        self.events += other.events
+        self.seconds.total += other.seconds.total
+        self.seconds.buckets = [a + b for a, b in zip(self.seconds.buckets, other.seconds.buckets, strict=True)]
+
 
 class Stats:
     """What was answered, by source and endpoint; an unknown path counts under the endpoint ``""``."""
 
-    def __init__(self) -> None:
-        self.endpoints: dict[tuple[str, str], EndpointStats] = {}
+    def __init__(self, several: Iterable[Iterable[EndpointStats]] = ()) -> None:
+        self._endpoints: dict[tuple[str, str], EndpointStats] = {}
+        for endpoints in several:
+            for counted in endpoints:
+                self.of(counted.source, counted.endpoint).take(counted)
 
     def of(self, source: str, endpoint: str) -> EndpointStats:
         """Return the counts of one endpoint."""
-        found = self.endpoints.get((source, endpoint))
+        found = self._endpoints.get((source, endpoint))
         if found is None:
-            found = self.endpoints[source, endpoint] = EndpointStats()
+            found = self._endpoints[source, endpoint] = EndpointStats(source, endpoint)
         return found
+
+    def all(self) -> list[EndpointStats]:
+        """Return all counts."""
+        return list(self._endpoints.values())

@@ -126,9 +126,9 @@ class StandIn:
             "events": sum(self.memory.by_name.values()),
             "by_name": dict(self.memory.by_name),
             "requests": [
-                {"endpoint": endpoint, "status": status, "requests": count}
-                for (_, endpoint), held in sorted(self.stats.endpoints.items())
-                for status, count in sorted(held.requests.items())
+                {"endpoint": counted.endpoint, "status": status, "requests": count}
+                for counted in self.stats.all()
+                for status, count in counted.requests.items()
             ],
             "last": list(self.memory.events)[-last:] if last > 0 else [],
         }
