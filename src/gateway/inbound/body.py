@@ -1,5 +1,6 @@
 """Reads request bodies: bounded on the wire, bounded again once decompressed."""
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -8,6 +9,12 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _WINDOW_BITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """zlib's ``wbits`` for each Content-Encoding (zlib.net/manual.html, inflateInit2, read 2026-11-21)."""
+
+
+ROOM_BYTES: Final = 256 << 20
+"""Memory for all bodies that are being read."""
+BODY_S: Final = 60.0
+"""Time a client has to send its body."""
 
 
 class TooLarge(Exception):
@@ -22,11 +29,24 @@ class Disconnected(Exception):
     """The client went away before its request was whole."""
 
 
-async def read(receive: Receive, limit: int) -> bytes:
+class Overloaded(Exception):
+    """No room for this body now, or no patience: many large ones are being read, or this one comes too slowly."""
+
+
+class Room:
+    """Bounds the memory of all bodies that come in several pieces, and the time each may take."""
+
+    def __init__(self, most: int = ROOM_BYTES, seconds: float = BODY_S) -> None:
+        self.free = most
+        self.seconds = seconds
+
+
+async def read(receive: Receive, limit: int, room: Room) -> bytes:
     """Return the whole body.
 
     Raises:
         TooLarge: it has more than `limit` bytes; the rest is not read.
+        Overloaded: other bodies take all the room, or this one takes too long.
         Disconnected: the client went away.
     """
     message = await receive()
@@ -37,18 +57,34 @@ async def read(receive: Receive, limit: int) -> bytes:
         if len(body) > limit:
             raise TooLarge
         return body
-    parts, size = [body], len(body)
-    while message.get("more_body", False):
-        if size > limit:
-            raise TooLarge
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Disconnected
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-    if size > limit:
-        raise TooLarge
-    return b"".join(parts)
+    try:
+        async with asyncio.timeout(room.seconds):
+            return await _pieces(body, receive, limit, room)
+    except TimeoutError:
+        raise Overloaded from None
+
+
+async def _pieces(first: bytes, receive: Receive, limit: int, room: Room) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    piece, more = first, True
+    try:
+        while True:
+            parts.append(piece)
+            size += len(piece)
+            room.free -= len(piece)
+            if size > limit:
+                raise TooLarge
+            if room.free < 0:
+                raise Overloaded
+            if not more:
+                return b"".join(parts)
+            message = await receive()
+            if message["type"] != "http.request":
+                raise Disconnected
+            piece, more = message.get("body", b""), message.get("more_body", False)
+    finally:
+        room.free += size
 
 
 def decompress(body: bytes, encoding: str, accepted: frozenset[str], limit: int) -> bytes:

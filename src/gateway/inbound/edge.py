@@ -51,6 +51,7 @@ class Edge:
         self._logger = logger
         self._stats = stats
         self._clock = time.monotonic
+        self._room = bodies.Room()
 
     async def __call__(self, scope: Scope, receive: bodies.Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -106,7 +107,7 @@ class Edge:
     ) -> tuple[Reply, int]:
         endpoint = found.endpoint
         request.params = found.params
-        request.body = await _body(source, endpoint, request, receive)
+        request.body = await self._body(source, endpoint, request, receive)
         if endpoint.auth is not None:
             _authenticate(source, endpoint, request)
         if endpoint.people:
@@ -123,6 +124,20 @@ class Edge:
                 self._logger.warning("unavailable", source=source.name, request_id=request.id, reason=str(error))
                 raise _Refused(Refusal(RefusalKind.UNAVAILABLE, RETRY_AFTER_S)) from None
         return _with(decoded.reply, headers), len(decoded.events)
+
+    async def _body(self, source: Source, endpoint: Inbound, request: Request, receive: bodies.Receive) -> bytes:
+        try:
+            raw = await bodies.read(receive, endpoint.max_body, self._room)
+            encoding = request.header(b"content-encoding")
+            if encoding is None:
+                return raw
+            return bodies.decompress(raw, encoding, source.adapter.encodings, endpoint.max_body)
+        except bodies.TooLarge:
+            raise _Refused(Refusal(RefusalKind.TOO_LARGE)) from None
+        except bodies.BadEncoding:
+            raise _Refused(Refusal(RefusalKind.BAD_ENCODING)) from None
+        except bodies.Overloaded:
+            raise _Refused(Refusal(RefusalKind.UNAVAILABLE, RETRY_AFTER_S)) from None
 
     def _count(self, source: Source, found: Found, events: int) -> tuple[tuple[bytes, bytes], ...]:
         counter = found.counter
@@ -161,19 +176,6 @@ class _Refused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.kind.value)
         self.refusal = refusal
-
-
-async def _body(source: Source, endpoint: Inbound, request: Request, receive: bodies.Receive) -> bytes:
-    try:
-        raw = await bodies.read(receive, endpoint.max_body)
-        encoding = request.header(b"content-encoding")
-        return (
-            raw if encoding is None else bodies.decompress(raw, encoding, source.adapter.encodings, endpoint.max_body)
-        )
-    except bodies.TooLarge:
-        raise _Refused(Refusal(RefusalKind.TOO_LARGE)) from None
-    except bodies.BadEncoding:
-        raise _Refused(Refusal(RefusalKind.BAD_ENCODING)) from None
 
 
 def _authenticate(source: Source, endpoint: Inbound, request: Request) -> None:

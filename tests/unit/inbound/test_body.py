@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.inbound.body import BadEncoding, Disconnected, TooLarge, decompress, read
+from gateway.inbound.body import BadEncoding, Disconnected, Overloaded, Room, TooLarge, decompress, read
 
 GZIP = frozenset({"gzip", "deflate"})
 
@@ -29,18 +29,36 @@ def receiving(*parts: bytes, gone: bool = False) -> Any:
 
 @pytest.mark.parametrize("parts", [[b"12345"], [b"12", b"", b"345"]])
 def test_a_body_up_to_the_limit_is_read(parts: Sequence[bytes]) -> None:
-    assert asyncio.run(read(receiving(*parts), 5)) == b"12345"
+    assert asyncio.run(read(receiving(*parts), 5, Room())) == b"12345"
 
 
 @pytest.mark.parametrize("parts", [[b"123456"], [b"12", b"3456"], [b"123456", b"7", b"8"]])
 def test_a_longer_body_is_refused(parts: Sequence[bytes]) -> None:
     with pytest.raises(TooLarge):
-        asyncio.run(read(receiving(*parts), 5))
+        asyncio.run(read(receiving(*parts), 5, Room()))
 
 
 def test_a_client_that_goes_away_is_noticed() -> None:
     with pytest.raises(Disconnected):
-        asyncio.run(read(receiving(b"12", gone=True), 5))
+        asyncio.run(read(receiving(b"12", gone=True), 5, Room()))
+
+
+def test_all_bodies_together_are_bounded_and_give_their_room_back() -> None:
+    room = Room(most=10)
+    with pytest.raises(Overloaded):
+        asyncio.run(read(receiving(b"123456", b"7890123"), 100, room))
+    assert asyncio.run(read(receiving(b"123456", b"789"), 100, room)) == b"123456789"
+    assert room.free == 10
+
+
+def test_a_client_that_does_not_go_on_is_left() -> None:
+    first = [{"type": "http.request", "body": b"1", "more_body": True}]
+
+    async def receive() -> dict[str, Any]:
+        return first.pop() if first else await asyncio.Event().wait()  # type: ignore[return-value]  # never returns
+
+    with pytest.raises(Overloaded):
+        asyncio.run(read(receive, 5, Room(seconds=0.01)))
 
 
 @pytest.mark.parametrize(
