@@ -63,7 +63,7 @@ def read_event(body: Mapping[str, Any], request: Request, endpoint: str, *, bare
     occurred_at = _take_timestamp(lifted.rest, body, keep)
     dedupe_key = _take_key(lifted.rest, keep)
     changes = _take_person(lifted, body, kept, keep, name=name, bare=bare)
-    commerce = None if identify else _take_commerce(lifted, body, kept)
+    commerce = None if identify else _take_commerce(lifted, kept)
     _sift(lifted.rest, keep)
     return Event(
         id=request.new_id(),
@@ -248,8 +248,8 @@ def _tokens(value: Any) -> Iterable[str]:
     return ()
 
 
-def _take_commerce(lifted: Lifted, body: Mapping[str, Any], kept: Kept) -> Commerce | None:
-    if products.MARKS.isdisjoint(body):
+def _take_commerce(lifted: Lifted, kept: Kept) -> Commerce | None:
+    if products.MARKS.isdisjoint(lifted.rest):
         return lifted.commerce()
     items, form = products.read(lifted)
     if form:

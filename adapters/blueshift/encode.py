@@ -5,7 +5,9 @@ Sources, read 2026-11-21: developer.blueshift.com/reference/post_api-v1-event, /
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, json_bytes
 
@@ -15,9 +17,10 @@ from .names import Lost
 
 _EVENTS: Final = (b'{"events":[', b"]}")
 _CUSTOMERS: Final = (b'{"customers":[', b"]}")
+_LARGEST: Final = BULK_BODY.value
 
 
-class _Part(NamedTuple):
+class _Part(Struct, frozen=True):
     """One event as bytes."""
 
     event: int
@@ -66,8 +69,8 @@ def _part(index: int, written: Written, frame: int) -> _Part:
         body = json_bytes(written.body)
     except RecursionError:
         raise EncodeError("the event is nested too deep") from None
-    if len(body) + frame + 1 > BULK_BODY.value:
-        raise EncodeError(f"the event is larger than the {BULK_BODY.value:,} bytes that a call may have")
+    if len(body) + frame + 1 > _LARGEST:
+        raise EncodeError(f"the event is larger than the {_LARGEST:,} bytes that a call may have")
     return _Part(index, body, written.lost)
 
 
@@ -77,7 +80,7 @@ def _single(part: _Part) -> Encoded:
 
 def _batches(parts: Sequence[_Part], frame: tuple[bytes, bytes], max_events: int) -> list[Encoded]:
     bodies = [part.body for part in parts]
-    cuts = chunk(bodies, max_events=max_events, max_body=BULK_BODY.value, frame=_frame(frame))
+    cuts = chunk(bodies, max_events=max_events, max_body=_LARGEST, frame=_frame(frame))
     return [_batch(parts[cut.start : cut.stop], frame) for cut in cuts]
 
 
@@ -87,4 +90,4 @@ def _batch(parts: Sequence[_Part], frame: tuple[bytes, bytes]) -> Encoded:
 
 
 def _losses(parts: Sequence[_Part]) -> tuple[Loss, ...]:
-    return tuple(Loss(part.event, *lost) for part in parts for lost in part.lost)
+    return tuple([Loss(part.event, *lost) for part in parts for lost in part.lost])

@@ -5,14 +5,16 @@ where a key is taken. An event that came from Blueshift gets its own spellings b
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from functools import partial
+from operator import attrgetter
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from gateway.adapter import EncodeError, Event, derive_uuid
-from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, leaves
+from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, Commerce, Context, Profile, leaves
 
 from . import consent, products
 from .decode_event import read_key, read_tokens
@@ -21,17 +23,18 @@ from .times import read_since, read_time, write_arrival, write_time
 from .wire import CONTROL, LOWER_TABLE, PATH_KEYS, SLUG, VOCABULARY, is_blank, is_private, meaning
 
 _NOTHING: Final[Mapping[str, Any]] = {}
-_CONTEXT_PARTS: Final = ("device", "app", "page", "campaign")
+_CONTEXT_PARTS: Final = ("context.device", "context.app", "context.page", "context.campaign")
+_context_parts: Final = attrgetter(*(part.removeprefix("context.") for part in _CONTEXT_PARTS))
 
 
-class Written(NamedTuple):
+class Written(Struct, frozen=True):
     """A flat object and what is to be said of it."""
 
     body: dict[str, Any]
     lost: list[Lost]
 
 
-class _Kept(NamedTuple):
+class _Kept(Struct, frozen=True):
     """What was set aside when the event came in, if it came from Blueshift."""
 
     all: Mapping[str, Any]
@@ -89,6 +92,8 @@ def write_customer(event: Event) -> Written:
 
 def _kept(event: Event) -> _Kept:
     own = event.residue.get(SLUG) or _NOTHING
+    if own is _NOTHING:
+        return _OWN if event.source.vendor == SLUG else _FOREIGN
     raw, keep = own.get("raw"), own.get("keep")
     return _Kept(
         own,
@@ -96,6 +101,10 @@ def _kept(event: Event) -> _Kept:
         keep if isinstance(keep, dict) else _NOTHING,
         event.source.vendor == SLUG,
     )
+
+
+_OWN: Final = _Kept(_NOTHING, {}, _NOTHING, native=True)
+_FOREIGN: Final = _Kept(_NOTHING, {}, _NOTHING, native=False)
 
 
 # --- the head --------------------------------------------------------------------------------------------
@@ -128,11 +137,16 @@ def _write_key(event: Event, kept: _Kept, written: Written) -> None:
 
 
 def _is_uuid(text: str) -> bool:
+    if len(text) < _UUID_DIGITS:
+        return False
     try:
         UUID(text)
     except ValueError:
         return False
     return True
+
+
+_UUID_DIGITS: Final = 32
 
 
 def _write_page_name(event: Event, written: Written) -> None:
@@ -165,9 +179,9 @@ def _report_moved(part: Struct | None, at: str, lost: list[Lost]) -> None:
 
 def _report_person(event: Event, lost: list[Lost]) -> None:
     """Report values of a person that stand on an event in Blueshift: its names for persons are ours there."""
-    if event.profile is EMPTY_PROFILE:
-        return
     who = event.profile
+    if who is EMPTY_PROFILE or (who.location is None and _person_values(who) == _NOBODY):
+        return
     for path, field in _PERSON_FIELDS.items():
         if getattr(who, field) is not None:
             lost.append(Lost(path, "renamed", _BECOMES_PROPERTY, PATH_KEYS[path]))
@@ -184,26 +198,32 @@ _PERSON_PATHS: Final = [path for path, _ in VOCABULARY.table("person").paths()]
 _PLACE: Final = "profile.location."
 _PLACE_FIELDS: Final = {path: path.removeprefix(_PLACE) for path in _PERSON_PATHS if path.startswith(_PLACE)}
 _PERSON_FIELDS: Final = {path: path.removeprefix("profile.") for path in _PERSON_PATHS if path not in _PLACE_FIELDS}
+_person_values: Final = attrgetter(*_PERSON_FIELDS.values())
+_NOBODY: Final = _person_values(EMPTY_PROFILE)
 
 
 # --- mapped values ---------------------------------------------------------------------------------------
 
 
 def _write_mapped(event: Event, kept: _Kept, written: Written, *, customer: bool) -> None:
-    _write_profile(event, kept, written, customer=customer)
-    _write_context(event, kept, written.body)
-    _write_commerce(event, kept, written)
-    _write_consent(event, kept, written)
+    if event.profile is not EMPTY_PROFILE:
+        _write_profile(event.profile, kept, written, customer=customer)
+    if event.context is not EMPTY_CONTEXT:
+        _write_context(event.context, kept, written.body)
+    if event.commerce is not None:
+        _write_commerce(event.commerce, event.name, kept, written)
+    if event.consent:
+        _write_consent(event, kept, written)
 
 
-def _write_profile(event: Event, kept: _Kept, written: Written, *, customer: bool) -> None:
-    who, out = event.profile, written.body
-    if who is EMPTY_PROFILE:
-        return
-    LOWER_TABLE.lower("profile", who, kept.raw, out, [])
-    LOWER_TABLE.lower("profile.location", who.location, kept.raw, out, [])
-    _restore_dates(event, kept, out)
-    _write_vendor_ids(who.vendor_ids, written)
+def _write_profile(who: Profile, kept: _Kept, written: Written, *, customer: bool) -> None:
+    LOWER_TABLE.lower("profile", who, kept.raw, written.body, [])
+    if who.location is not None:
+        LOWER_TABLE.lower("profile.location", who.location, kept.raw, written.body, [])
+    if kept.keep:
+        _restore_dates(who, kept, written.body)
+    if who.vendor_ids:
+        _write_vendor_ids(who.vendor_ids, written)
     if who.push_tokens:
         _write_tokens(who.push_tokens, kept, written, customer=customer)
 
@@ -220,14 +240,14 @@ def _write_vendor_ids(ids: Mapping[str, str], written: Written) -> None:
                 written.lost.append(Lost(f"profile.vendor_ids.{vendor}", "renamed", reason, key))
 
 
-def _restore_dates(event: Event, kept: _Kept, out: dict[str, Any]) -> None:
+def _restore_dates(who: Profile, kept: _Kept, out: dict[str, Any]) -> None:
     """Put numeric dates back where they still mean the same."""
     ios = kept.all.get("ios") is True
     joined = read_since(kept.keep.get("joined_at"), ios=ios)
-    if joined is not None and joined == event.profile.created_at:
+    if joined is not None and joined == who.created_at:
         out["joined_at"] = kept.keep["joined_at"]
     born = read_since(kept.keep.get("date_of_birth"), ios=ios)
-    if born is not None and born.date().isoformat() == event.profile.birth_date:
+    if born is not None and born.date().isoformat() == who.birth_date:
         out["date_of_birth"] = kept.keep["date_of_birth"]
 
 
@@ -244,29 +264,22 @@ def _write_tokens(tokens: tuple[str, ...], kept: _Kept, written: Written, *, cus
             written.lost.append(Lost(f"profile.push_tokens[{index}]", "dropped", reason))
 
 
-def _write_context(event: Event, kept: _Kept, out: dict[str, Any]) -> None:
-    context = event.context
-    if context is EMPTY_CONTEXT:
-        return
+def _write_context(context: Context, kept: _Kept, out: dict[str, Any]) -> None:
     LOWER_TABLE.lower("context", context, kept.raw, out, [])
-    for part in _CONTEXT_PARTS:
-        LOWER_TABLE.lower(f"context.{part}", getattr(context, part), kept.raw, out, [])
+    for part, held in zip(_CONTEXT_PARTS, _context_parts(context), strict=True):
+        if held is not None:
+            LOWER_TABLE.lower(part, held, kept.raw, out, [])
 
 
-def _write_commerce(event: Event, kept: _Kept, written: Written) -> None:
-    commerce = event.commerce
-    if commerce is None:
-        return
+def _write_commerce(commerce: Commerce, name: str, kept: _Kept, written: Written) -> None:
     LOWER_TABLE.lower("commerce", commerce, kept.raw, written.body, [])
     if commerce.items:
-        flat = event.name in products.FLAT_EVENTS
+        flat = name in products.FLAT_EVENTS
         out = products.write(commerce.items, kept.all.get("form"), kept.raw, flat=flat, lost=written.lost)
         _merge(written, out, "commerce.items")
 
 
 def _write_consent(event: Event, kept: _Kept, written: Written) -> None:
-    if not event.consent:
-        return
     sent = kept.all.get("consent")
     if isinstance(sent, dict) and consent.read(str(written.body.get("event")), sent).changes == event.consent:
         written.body.update(sent)
@@ -286,19 +299,14 @@ def _merge(written: Written, more: Mapping[str, Any], path: str) -> None:
 
 
 def _write_free(event: Event, kept: _Kept, written: Written, *, customer: bool) -> None:
-    _restore(kept, written.body)
-    properties = event.properties
-    if event.kind == "alias" and properties:
-        shape, properties = VOCABULARY.encode(event), {}
-        shape.table.lower_free("properties", event.properties, kept.raw, properties)
-    if event.kind in _OF_PERSONS:
-        _fill(properties, "properties", "property_", kept, written, lambda _: _BECOMES_TRAIT)
-        table = "customer" if customer else "identify"
-        _fill(event.profile.traits, "profile.traits", "trait_", kept, written, _reader((table,)))
-    else:
-        _fill(properties, "properties", "property_", kept, written, _reader(_tables_of(event, written.body)))
-        _fill(event.profile.traits, "profile.traits", "trait_", kept, written, lambda _: _BECOMES_PROPERTY)
-    _report_residue(event, kept, written.lost)
+    if kept.keep:
+        _restore(kept, written.body)
+    if event.properties:
+        _write_properties(event, kept, written)
+    if event.profile.traits:
+        _write_traits(event, kept, written, customer=customer)
+    if event.residue:
+        _report_residue(event, kept, written.lost)
 
 
 def _restore(kept: _Kept, out: dict[str, Any]) -> None:
@@ -311,25 +319,50 @@ _SPELLED: Final = frozenset({"timestamp", "event_uuid", "joined_at", "date_of_bi
 """Kept for their spelling; without the value that they spell, they say nothing."""
 
 
+def _write_properties(event: Event, kept: _Kept, written: Written) -> None:
+    properties = event.properties
+    if event.kind == "alias":
+        shape, properties = VOCABULARY.encode(event), {}
+        shape.table.lower_free("properties", event.properties, kept.raw, properties)
+    becomes = _becomes_trait if event.kind in _OF_PERSONS else partial(_read_as, _tables_of(event, written.body))
+    _fill(properties, "properties", "property_", kept, written, becomes)
+
+
+def _write_traits(event: Event, kept: _Kept, written: Written, *, customer: bool) -> None:
+    of_person = partial(_read_as, ("customer" if customer else "identify",))
+    becomes = of_person if event.kind in _OF_PERSONS else _becomes_property
+    _fill(event.profile.traits, "profile.traits", "trait_", kept, written, becomes)
+
+
+def _becomes_trait(_: str) -> str:
+    return _BECOMES_TRAIT
+
+
+def _becomes_property(_: str) -> str:
+    return _BECOMES_PROPERTY
+
+
 def _tables_of(event: Event, out: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the tables by which Blueshift's side reads an event that is written so far."""
     table = "alias" if event.kind == "alias" else "event"
-    names_product = any(key in out or key in event.properties for key in products.FLAT_IDS)
-    return (table, "flat") if names_product else (table,)
+    no_product = _FLAT_IDS.isdisjoint(out) and _FLAT_IDS.isdisjoint(event.properties)
+    return (table,) if no_product else (table, "flat")
 
 
-def _reader(tables: tuple[str, ...]) -> Callable[[str], str | None]:
-    """Return what tells why a free key is not free in Blueshift; None: it is."""
+_FLAT_IDS: Final = frozenset(products.FLAT_IDS)
 
-    def taken(key: str) -> str | None:
-        if is_private(key):
-            return "Blueshift keeps keys of such names for itself."
-        if key in products.MARKS:
-            return "Blueshift takes it for a product."
-        read = next(filter(None, (meaning(table, key) for table in tables)), None)
-        return None if read is None else f"Blueshift takes it for {read}."
 
-    return taken
+def _read_as(tables: tuple[str, ...], key: str) -> str | None:
+    """Return why a free key is not free where Blueshift reads by these tables; None: it is."""
+    if is_private(key):
+        return "Blueshift keeps keys of such names for itself."
+    if key in products.MARKS:
+        return "Blueshift takes it for a product."
+    for table in tables:
+        read = meaning(table, key)
+        if read is not None:
+            return f"Blueshift takes it for {read}."
+    return None
 
 
 def _fill(
@@ -357,7 +390,7 @@ def _report_residue(event: Event, kept: _Kept, lost: list[Lost]) -> None:
         reason = "Blueshift's own Segment integration leaves it out."
         lost.append(Lost(f"residue.{SLUG}.segment", "dropped", reason))
     for vendor, held in event.residue.items():
-        others = {key: value for key, value in held.items() if key != "raw"}
-        if vendor != SLUG and others:
+        others = {} if vendor == SLUG else {key: value for key, value in held.items() if key != "raw"}
+        if others:
             reason = f"Only {vendor} knows what it means."
             lost.extend(Lost(path, "dropped", reason) for path, _ in leaves(others, f"residue.{vendor}"))

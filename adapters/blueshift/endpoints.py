@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.adapter import Inbound, Outbound
+from gateway.adapter import Event, Inbound, Outbound
 from gateway.event import KINDS, Kind
 
 from . import auth, decode, decode_customers, decode_web, encode, limits, rules
@@ -88,6 +88,12 @@ INBOUND: Final = (
     ),
 )
 
+
+def _is_customer(event: Event) -> bool:
+    """Tell whether an event says enough for a customer row: an e-mail address or a customer id."""
+    return bool(event.profile.email or event.profile.user_id)
+
+
 OUTBOUND: Final = (
     Outbound(
         name=decode_customers.CUSTOMERS_BULK,
@@ -95,6 +101,7 @@ OUTBOUND: Final = (
         path=CUSTOMERS_BULK_PATH,
         kinds=_IDENTIFY,
         needs=(auth.USER_KEY,),
+        takes=_is_customer,
         encode=encode.encode_customers,
         headers=auth.user_headers,
         max_events=limits.CUSTOMER_ROWS.value,
@@ -111,6 +118,7 @@ OUTBOUND: Final = (
         path=CUSTOMERS_PATH,
         kinds=_IDENTIFY,
         needs=(auth.USER_KEY,),
+        takes=_is_customer,
         encode=encode.encode_customer,
         headers=auth.user_headers,
         max_events=1,

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from gateway.adapter import EncodeError, Event, Shape
 
 from .limits import NAME_LENGTH
-from .wire import UNNAMED, VOCABULARY, is_blank
+from .wire import UNNAMED, VOCABULARY
 
 _BREAKS: Final = re.compile(r"\s+|\.")
 _NUMERIC: Final = re.compile(r"[-+]?[\d_]*\d[\d_]*(e[-+]?\d+)?", re.IGNORECASE)
@@ -42,9 +42,9 @@ def put_aside(out: dict[str, Any], key: str, value: Any, prefix: str, path: str,
 
 def read_name(value: Any) -> str | None:
     """Return an event's name as text, None when it has none."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) and not is_blank(value) else None
+    if isinstance(value, str):
+        return None if not value or value.isspace() else value
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def legal(name: str) -> str:
@@ -57,7 +57,7 @@ def legal(name: str) -> str:
 
 def survives(sent: Any) -> bool:
     """Tell whether `write_name` would write what was sent without being told."""
-    return sent in _VENDOR_NAMES or legal(sent) == sent if isinstance(sent, str) else False
+    return isinstance(sent, str) and (sent in _VENDOR_NAMES or legal(sent) == sent)
 
 
 def write_name(event: Event, kept: Mapping[str, Any], out: dict[str, Any], lost: list[Lost]) -> None:
@@ -85,9 +85,7 @@ def _means(sent: Any, event: Event) -> bool:
 def _vendor_name(event: Event, lost: list[Lost]) -> str:
     if event.kind != "track":
         return _name_of_kind(event, lost)
-    if event.name in _KNOWN:
-        return VOCABULARY.encode(event).vendor_name
-    return _free_name(event.name, lost)
+    return _KNOWN.get(event.name) or _free_name(event.name, lost)
 
 
 def _name_of_kind(event: Event, lost: list[Lost]) -> str:
@@ -102,7 +100,7 @@ def _free_name(name: str, lost: list[Lost]) -> str:
     text = legal(name)
     if not text:
         raise EncodeError("the event has no name, and Blueshift takes none without")
-    if VOCABULARY.decode(text).kind != "track":
+    if text in _OTHER_CALLS:
         text = (_PREFIX + text)[: NAME_LENGTH.value]
     if text != name:
         reason = "Blueshift allows no spaces, dots, bare numbers, names of its own calls, or over 64 characters."
@@ -110,5 +108,8 @@ def _free_name(name: str, lost: list[Lost]) -> str:
     return text
 
 
-_KNOWN: Final = frozenset(shape.name for shape in VOCABULARY.shapes() if shape.kind == "track")
+_KNOWN: Final = {shape.name: shape.vendor_name for shape in VOCABULARY.shapes() if shape.kind == "track"}
+_OTHER_CALLS: Final = frozenset(
+    name for shape in VOCABULARY.shapes() if shape.kind != "track" for name in (shape.vendor_name, *shape.also)
+)
 _VENDOR_NAMES: Final = frozenset(shape.vendor_name for shape in VOCABULARY.shapes())

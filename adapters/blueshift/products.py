@@ -11,6 +11,8 @@ Which form was sent is kept, so that Blueshift gets the same form back.
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.adapter import Lifted
 from gateway.event import Item
 
@@ -28,7 +30,9 @@ MARKS: Final = frozenset({*LINES, *IDS, *FLAT_IDS})
 FLAT_EVENTS: Final = frozenset({"Product Viewed", "Product Added", "Product Removed"})
 """Events whose single product stands flat."""
 
+_ID_KEYS: Final = tuple(IDS)
 _ID_LISTS: Final = frozenset(IDS)
+_FORMS: Final = (*LINES, *IDS, FLAT)
 
 Raw = dict[str, Any]
 
@@ -134,10 +138,10 @@ def write(items: Sequence[Item], form: Any, raw: Raw, *, flat: bool, lost: list[
 
 
 def _form(kept: Any) -> Form | None:
-    if not isinstance(kept, (list, tuple)) or not kept or not all(isinstance(key, str) for key in kept):
+    if not isinstance(kept, (list, tuple)) or not kept:
         return None
     main, *mirrors = kept
-    known = main in (*LINES, *IDS, FLAT) and set(mirrors) <= set(IDS)
+    known = main in _FORMS and all(key in _ID_KEYS for key in mirrors)
     return Form(main, tuple(mirrors)) if known else None
 
 
@@ -161,8 +165,7 @@ def _write_all(items: Sequence[Item], raw: Raw, *, flat: bool, lost: list[Lost])
 def _with_both_ids(item: Item) -> Item:
     if (item.sku is None) == (item.product_id is None):
         return item
-    fields = {name: getattr(item, name) for name in item.__struct_fields__}
-    return Item(**{**fields, "sku": item.sku or item.product_id, "product_id": item.product_id or item.sku})
+    return replace(item, sku=item.sku or item.product_id, product_id=item.product_id or item.sku)
 
 
 def _write_lines(items: Sequence[Item], raw: Raw, lost: list[Lost], *, report: bool) -> list[dict[str, Any]]:

@@ -27,10 +27,9 @@ _EPOCH_TEXT: Final = re.compile(r"\d{10}|\d{13}")
 
 def read_time(value: Any, device_type: Any = None) -> datetime | None:
     """Return the UTC time in a ``timestamp``: ISO 8601, or (our choice) epoch seconds or milliseconds."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _read_epoch(value)
     if not isinstance(value, str):
-        return None
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return _read_epoch(value) if is_number else None
     text = value.strip() if value.isascii() else _ascii_digits(value)
     moment = parse_time(text)
     if moment is None:

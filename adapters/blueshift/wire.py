@@ -91,7 +91,7 @@ def is_private(key: str) -> bool:
 
 def is_blank(value: Any) -> bool:
     """Tell whether a value counts as absent."""
-    return value is None or (isinstance(value, str) and not value.strip())
+    return not value.strip() if isinstance(value, str) else value is None
 
 
 def parse_object(request: Request) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import product
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from adapters.blueshift import ADAPTER
 from adapters.blueshift.tests.support import EVENT_KEY, USER_KEY, foreign, outbound, send
 from gateway import event as canonical
-from gateway.adapter import Answer, Rule, Verdict
-from gateway.event import Profile
+from gateway.adapter import Answer, EncodeError, Rule, Verdict
+from gateway.event import Kind, Profile
 
 
 def test_keys_go_out_as_basic_with_an_empty_password() -> None:
@@ -30,6 +31,34 @@ def test_customers_carry_identify_where_there_is_a_user_key() -> None:
         ("bulkevents", sorted(canonical.KINDS), ("event_api_key",), 2),
         ("event", sorted(canonical.KINDS), ("event_api_key",), 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "profile", "expected"),
+    [
+        ("identify", Profile(email="a@example.com"), ["customers_bulk", "customers", "bulkevents", "event"]),
+        ("identify", Profile(user_id="u"), ["customers_bulk", "customers", "bulkevents", "event"]),
+        ("identify", Profile(phone="+15005550142"), ["bulkevents", "event"]),
+        ("identify", Profile(device_id="d", anonymous_id="a", push_tokens=("t",)), ["bulkevents", "event"]),
+        ("identify", Profile(email="", user_id=""), ["bulkevents", "event"]),
+        ("track", Profile(email="a@example.com", user_id="u"), ["bulkevents", "event"]),
+    ],
+)
+def test_a_person_without_email_and_user_id_goes_as_an_event(kind: Kind, profile: Profile, expected: list[str]) -> None:
+    event = foreign(kind=kind, name="Identify", profile=profile)
+    assert [entry.name for entry in ADAPTER.outbound if entry.carries(event)] == expected
+
+
+@pytest.mark.parametrize("name", ["customers", "customers_bulk"])
+def test_the_customer_endpoints_take_what_a_row_can_be_made_of(name: str) -> None:
+    values = (None, "", "x")
+    for email, user_id in product(values, values):
+        event = foreign(kind="identify", name="Identify", profile=Profile(email=email, user_id=user_id, phone="p"))
+        if outbound(name).carries(event):
+            assert send(name, event)
+        else:
+            with pytest.raises(EncodeError):
+                send(name, event)
 
 
 def test_every_call_has_a_rate() -> None:
