@@ -7,6 +7,7 @@ Sources, read 2026-11-21:
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -56,6 +57,8 @@ _METRIC: Final = "/metric/data/attributes/name"
 _FLAT_METRIC: Final = "/metric/name"
 _PERSON: Final = "/profile/data"
 _NO_COMMERCE: Final = Commerce()
+_LONGEST_NAME: Final = limits.METRIC_NAME.value
+_PROFILE_STRINGS: Final = limits.PROFILE_STRINGS.value
 IDENTIFY: Final = "Identify"
 """The name of every identify event."""
 
@@ -66,11 +69,15 @@ def origin(request: Request, endpoint: str) -> Origin:
     Raises:
         Invalid: the revision is no date, or older than the API.
     """
-    asked = request.header(b"revision")
+    return _origin(request.source, endpoint, request.header(b"revision"))
+
+
+@lru_cache(maxsize=256)
+def _origin(source: str, endpoint: str, asked: str | None) -> Origin:
     revision = NEWEST if asked is None else floor_revision(asked.strip())
     if revision is None:
         raise Invalid("/data", f'Invalid API revision "{asked}": expected YYYY-MM-DD[.suffix].')
-    return Origin(name=request.source, vendor=SLUG, endpoint=endpoint, revision=revision)
+    return Origin(name=source, vendor=SLUG, endpoint=endpoint, revision=revision)
 
 
 # --- the endpoint ----------------------------------------------------------------------------------------
@@ -153,7 +160,8 @@ def _rewrapped(rest: Json) -> Json:
 def wrapped_person(data: ProfileData, size: int, prefix: str) -> Person:
     """Return an identified person, complaints pointing below `prefix`; `size` is that of the body, in bytes."""
     try:
-        check_strings(data.attributes, size)
+        if size > _PROFILE_STRINGS:
+            check_strings(data.attributes, size)
         person = wrapped(data)
         check_identified(person.profile, "/attributes")
     except Invalid as problem:
@@ -187,17 +195,19 @@ def event(
         metric_at: where the metric's name stands.
         residue: more that only Klaviyo understands.
     """
-    _check_name(metric.name, metric_at)
-    properties = it.properties or {}
+    if not 0 < len(metric.name) <= _LONGEST_NAME:
+        raise _misnamed(metric.name, metric_at)
+    properties, value = it.properties or {}, bytes(it.value)
     check_properties(properties)
-    raw, left = dict(person.raw), _left(it, metric.service)
-    dedupe_key, money = _key(it, properties, raw), _money(it, properties, raw)
+    raw, left = dict(person.raw), _left(it, value, metric.service)
+    dedupe_key, money = _key(it, properties, raw), _money(it, value, properties, raw)
     shape = VOCABULARY.decode(metric.name)
     lifted, commerce = shape.lift(properties)
     if lifted.raw:
         raw.update(lifted.raw)
     if money:
         commerce = msgspec.structs.replace(commerce or _NO_COMMERCE, **money)
+    about = person.profile
     return Event(
         id=request.new_id(),
         kind=shape.kind,
@@ -206,7 +216,7 @@ def event(
         source=source,
         occurred_at=moment(it.time, request.received_at) if isinstance(it.time, str) else None,
         dedupe_key=dedupe_key,
-        profile=_with_device(person.profile, lifted),
+        profile=_with_device(about, lifted) if "profile" in lifted.parts else about,
         commerce=commerce,
         consent=person.consent,
         context=lifted.context() if person.ip is None else lifted.context(ip=person.ip),
@@ -232,14 +242,13 @@ def identify_event(request: Request, source: Origin, person: Person, residue: Js
     )
 
 
-def _check_name(name: str, at: str) -> None:
+def _misnamed(name: str, at: str) -> Invalid:
     if not name:
-        raise Invalid(at, "This field may not be blank.")
-    if len(name) > limits.METRIC_NAME.value:
-        raise Invalid(at, f"A metric's name must have fewer than {limits.METRIC_NAME.value + 1} characters.")
+        return Invalid(at, "This field may not be blank.")
+    return Invalid(at, f"A metric's name must have fewer than {_LONGEST_NAME + 1} characters.")
 
 
-def _left(it: Occurrence, service: Text) -> Json:
+def _left(it: Occurrence, value: bytes, service: Text) -> Json:
     """Return the known attributes that have no canonical home: nulls, blanks, flags of Klaviyo's own."""
     left: Json = {}
     if it.backfill is not UNSET:
@@ -248,7 +257,7 @@ def _left(it: Occurrence, service: Text) -> Json:
         left["time"] = None
     if it.properties is None:
         left["properties"] = None
-    if bytes(it.value) == b"null":
+    if value == b"null":
         left["value"] = None
     if it.unique_id is not UNSET and it.unique_id in (None, ""):
         left["unique_id"] = it.unique_id
@@ -274,27 +283,25 @@ def _key(it: Occurrence, properties: Json, raw: Json) -> str | None:
     return str(it.unique_id)
 
 
-def _money(it: Occurrence, properties: Json, raw: Json) -> Json:
+def _money(it: Occurrence, value: bytes, properties: Json, raw: Json) -> Json:
     """Return what the event is worth: `value`, else ``$value``; a ``$value`` that repeats it is noted."""
-    money: Json = {}
-    if total := _total(it, properties, raw):
-        money["total"] = total[0]
+    total, quoted = amount(value) if value else (None, None)
+    if quoted is not None:
+        raw["commerce.total"] = ["value", quoted]
+    if "$value" in properties:
+        total = _twin(total, properties, raw)
+    money: Json = {} if total is None else {"total": total}
     if it.value_currency:
         money["currency"] = it.value_currency
     return money
 
 
-def _total(it: Occurrence, properties: Json, raw: Json) -> tuple[Decimal] | None:
-    written = bytes(it.value)
-    total, quoted = amount(written) if written else (None, None)
-    if quoted is not None:
-        raw["commerce.total"] = ["value", quoted]
-    if "$value" in properties:
-        twin = to_number(properties["$value"])
-        if twin is not None and total in (None, twin):
-            raw["commerce.total" if total is None else "$value"] = ["$value", properties.pop("$value")]
-            total = twin
-    return None if total is None else (total,)
+def _twin(total: Decimal | None, properties: Json, raw: Json) -> Decimal | None:
+    twin = to_number(properties["$value"])
+    if twin is None or total not in (None, twin):
+        return total
+    raw["commerce.total" if total is None else "$value"] = ["$value", properties.pop("$value")]
+    return twin
 
 
 def _own_name(shape: Shape, lifted: Lifted) -> str:
@@ -308,8 +315,7 @@ def _own_name(shape: Shape, lifted: Lifted) -> str:
 
 
 def _with_device(profile: Profile, lifted: Lifted) -> Profile:
-    found = lifted.parts.get("profile")
-    return msgspec.structs.replace(profile, **found) if found else profile
+    return msgspec.structs.replace(profile, **lifted.parts["profile"])
 
 
 def _rest(left: Json, person: Person, rest: Json) -> Json:
@@ -321,6 +327,8 @@ def _rest(left: Json, person: Person, rest: Json) -> Json:
 
 
 def _residue(raw: Json, rest: Json, name: str, usual: str, more: Json) -> dict[str, Json]:
+    if not (raw or rest or more) and name == usual:
+        return {}
     kept = dict(more)
     if raw:
         kept["raw"] = raw

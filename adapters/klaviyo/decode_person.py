@@ -63,17 +63,21 @@ def wrapped(data: ProfileData, *, identify: bool = False) -> Person:
     """
     lifted = PROFILE.lift(data.attributes)
     fields, left, raw = lifted.parts.get("profile", {}), lifted.rest, lifted.raw
-    ip = _location(fields, left, raw) if "location" in left else None
-    if "properties" in left:
-        _properties(fields, left, raw, IDENTIFY_TRAITS if identify else TRAITS)
+    ip = None
     if left:
+        ip = _location(fields, left, raw) if "location" in left else None
+        if "properties" in left:
+            _properties(fields, left, raw, IDENTIFY_TRAITS if identify else TRAITS)
         _check_types(left)
-    _blanks(fields, left, raw)
+    if "" in fields.values():
+        _blanks(fields, left, raw)
     ids = _vendor_ids(data, left)
     _check_contacts(fields)
     if ids:
         fields["vendor_ids"] = ids
-    return Person(Profile(**fields), ip, (), raw, _resource_left(data, left))
+    if left or data.id is not UNSET or data.meta is not UNSET:
+        left = _resource_left(data, left)
+    return Person(Profile(**fields), ip, (), raw, left)
 
 
 def _location(fields: Json, left: Json, raw: Json) -> str | None:
@@ -126,8 +130,6 @@ def _check_types(left: Json) -> None:
 
 def _blanks(fields: Json, left: Json, raw: Json) -> None:
     """An empty identifier counts as none: mobile SDKs and plugins send them."""
-    if "" not in fields.values():
-        return
     for name in _IDENTIFIERS:
         if fields.get(name) == "":
             del fields[name]
@@ -166,7 +168,7 @@ def _resource_left(data: ProfileData, left: Json) -> Json:
 def check_identified(profile: Profile, pointer: str) -> None:
     """Raise `Invalid` when a profile names nobody."""
     who = profile
-    if not (who.vendor_ids or who.email or who.phone or who.user_id or who.anonymous_id):
+    if not (who.email or who.vendor_ids or who.phone or who.user_id or who.anonymous_id):
         detail = "A profile needs at least one of id, email, phone_number, external_id, anonymous_id and _kx."
         raise Invalid(pointer, detail)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +31,10 @@ _INFINITE: Final = float("inf")
 _DIGITS: Final = b"-0123456789"
 _WIDEST: Final = 4
 """Bytes of UTF-8 that one character can take."""
+_MONEY_TEXT: Final = limits.MONEY_TEXT.value
+_PROPERTIES: Final = limits.PROPERTIES.value
+_STRING: Final = limits.STRING.value
+_STRING_SENT: Final = limits.STRING_SENT.value
 
 is_email: Final = _EMAIL.fullmatch
 is_phone: Final = _PHONE.fullmatch
@@ -54,7 +59,7 @@ def moment(text: str, now: datetime) -> datetime:
 def to_number(value: Any) -> Decimal | None:
     """Return the number that a JSON value means, numeric text included, else None."""
     if isinstance(value, str):
-        return number(value) if len(value) <= limits.MONEY_TEXT.value else None
+        return number(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return number(repr(value))
     return value if isinstance(value, Decimal) else None
@@ -62,15 +67,19 @@ def to_number(value: Any) -> Decimal | None:
 
 def number(text: str) -> Decimal | None:
     """Return the number a text spells, None when it spells none or one that no float can hold."""
-    if len(text) > limits.MONEY_TEXT.value or not _NUMBER.fullmatch(text):
+    return _number(text) if len(text) <= _MONEY_TEXT else None
+
+
+@lru_cache(4096)
+def _number(text: str) -> Decimal | None:
+    """Cached, since prices come again and again."""
+    if not _NUMBER.fullmatch(text):
         return None
     return Decimal(text) if text.isdecimal() or abs(float(text)) != _INFINITE else None
 
 
 def amount(raw: bytes) -> tuple[Decimal | None, str | None]:
     """Return a raw JSON value as money, and the text it was quoted as, if it was: ``"18.50"`` counts as 18.50."""
-    if raw.isdigit() and len(raw) <= limits.MONEY_TEXT.value:
-        return Decimal(raw.decode()), None
     if raw[0] in _DIGITS:
         found, quoted = number(raw.decode()), None
     elif raw == b"null":
@@ -96,22 +105,23 @@ def _text(raw: bytes) -> str | None:
 
 def check_properties(properties: Mapping[str, Any]) -> None:
     """Raise `Invalid` when an event's properties are too many, too long, too deep."""
-    if len(properties) > limits.PROPERTIES.value:
-        raise Invalid("/properties", f"An event may have at most {limits.PROPERTIES.value} properties.")
+    if len(properties) > _PROPERTIES:
+        raise Invalid("/properties", f"An event may have at most {_PROPERTIES} properties.")
     check_free(properties, "/properties")
 
 
 def check_free(tree: Mapping[str, Any], pointer: str) -> None:
     """Raise `Invalid` at `pointer` when free JSON holds what Klaviyo does not store."""
-    if problem := _problem(tree.values(), 1, limits.STRING.value):
+    if problem := _problem(tree.values(), 1, _STRING):
         raise Invalid(pointer, problem)
 
 
 def _problem(values: Any, depth: int, longest: int) -> str | None:
+    safe = longest // _WIDEST
     for value in values:
         kind = type(value)
         if kind is str:
-            if len(value) * _WIDEST > longest and len(value.encode()) > longest:
+            if len(value) > safe and len(value.encode()) > longest:
                 return f"A string may have at most {longest} bytes."
         elif kind is dict or kind is list:
             problem = _container_problem(value, depth, longest)
@@ -161,4 +171,4 @@ def _inner(value: Any) -> Iterable[Any]:
 
 def fits(properties: Mapping[str, Any]) -> bool:
     """Tell whether free JSON can be sent as it is."""
-    return _problem(properties.values(), 1, limits.STRING_SENT.value) is None
+    return _problem(properties.values(), 1, _STRING_SENT) is None

@@ -114,14 +114,21 @@ class Lifted(Struct, eq=False):
 class _Plan:
     """How one closed part is written: each of its fields, in the order of the Struct."""
 
-    __slots__ = ("names", "slots", "writes")
+    __slots__ = ("slots", "ways")
 
     def __init__(self, part: str, slots: Mapping[str, Slot]) -> None:
         names = STRUCTS[part].__struct_fields__
-        self.names = tuple(name if name in FIELDS[part] else None for name in names)
-        """None: a field that no table names."""
         self.slots = tuple(slots.get(name) for name in names)
-        self.writes = tuple((slot.key, slot.type.lower) if slot else None for slot in self.slots)
+        self.ways = tuple(_way(name, slots.get(name)) if name in FIELDS[part] else None for name in names)
+        """None: a field that no table names."""
+
+
+_Way = tuple[str, str | None, Callable[[Any], Any] | None]
+"""How a field is written: its name, its key, None when it is lost, and how its value becomes JSON."""
+
+
+def _way(name: str, slot: Slot | None) -> _Way:
+    return (name, slot.key, slot.type.lower) if slot else (name, None, None)
 
 
 _Entry = tuple[str, str, frozenset[type], Callable[[Any], Any], frozenset[type], str]
@@ -224,15 +231,15 @@ class Table:
         """
         if value is None:
             return
-        plan = self._plans[part]
+        ways = self._plans[part].ways
         for index, held in enumerate(astuple(value)):
-            if held is None or held is _EMPTY:
+            if held is None or held is _EMPTY or (way := ways[index]) is None:
                 continue
-            if way := plan.writes[index]:
-                key, write = way
-                out[key] = write(held) if write else held
-            elif name := plan.names[index]:
+            name, key, write = way
+            if key is None:
                 lost.append(f"{at or part}.{name}")
+            else:
+                out[key] = write(held) if write else held
         if raw:
             self._respell(part, at or part, value, raw, out)
 
