@@ -11,11 +11,12 @@ event is a group of its own, so that the index in an error's pointer is the even
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from adapters.klaviyo import limits
 from adapters.klaviyo.decode import IDENTIFY
@@ -25,10 +26,13 @@ from adapters.klaviyo.names import DEVICE, NAME_KEY, SLUG, VOCABULARY
 from adapters.klaviyo.values import in_window, to_number
 from adapters.klaviyo.wire import NOTHING, UNREADABLE, Json, dig, graft
 from gateway.adapter import Answer, Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes
-from gateway.event import EMPTY_CONTEXT, leaves
+from gateway.event import EMPTY_CONTEXT, Commerce, leaves
 
 _ELSEWHERE: Final = frozenset({"commerce.total", "commerce.currency", "context.ip"})
 """Canonical paths that are no properties: they have fields of their own."""
+
+_BODY_SENT: Final = limits.BODY_SENT.value
+_SECONDS: Final = len("2026-07-18T16:04:09")
 
 _HEAD: Final = b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
 _TAIL: Final = b"]}}}}"
@@ -59,7 +63,7 @@ def bulk(batch: Sequence[Event], settings: Settings) -> list[Encoded]:  # noqa: 
     written = [_write(index, event) for index, event in enumerate(batch)]
     parts = [json_bytes(_entry(it)) for it in written]
     for part in parts:
-        _check_size(len(part) + len(_HEAD) + len(_TAIL), limits.BODY_SENT.value)
+        _check_size(len(part) + len(_HEAD) + len(_TAIL), _BODY_SENT)
     return [_job(parts, written, cut) for span in _without_repeats(written) for cut in _cuts(parts, span)]
 
 
@@ -80,7 +84,7 @@ def _check_size(size: int, most: int) -> None:
 # --- one event -------------------------------------------------------------------------------------------
 
 
-class Written(NamedTuple):
+class Written(Struct, frozen=True):
     """One event in Klaviyo's words."""
 
     attributes: Json
@@ -103,7 +107,7 @@ def _single(index: int, event: Event) -> Encoded:
     if it.entry:
         _report(it.entry, f"residue.{SLUG}.entry", index, it.lost)
     encoded = json_bytes(body)
-    _check_size(len(encoded), limits.BODY_SENT.value)
+    _check_size(len(encoded), _BODY_SENT)
     return Encoded(events=(index,), body=encoded, lost=tuple(it.lost))
 
 
@@ -112,14 +116,16 @@ def _write(index: int, event: Event) -> Written:
     raw = dig(kept, "raw") if kept else NOTHING
     lost: list[Loss] = []
     shape = VOCABULARY.encode(event)
+    metric, time = _metric(event, shape, kept, index, lost), _time(event, index, lost)
+    properties = _properties(event, shape, raw, index, lost)
     attributes: Json = {
-        "properties": {},
-        "metric": {"data": {"type": "metric", "attributes": {"name": _metric(event, shape, kept, index, lost)}}},
-        "time": _time(event, index, lost),
+        "properties": properties,
+        "metric": {"data": {"type": "metric", "attributes": {"name": metric}}},
+        "time": time,
         "unique_id": event.dedupe_key or event.id,
     }
-    properties = _properties(event, shape, raw, index, lost)
-    _put_money(event, raw, attributes, properties, index, lost)
+    if event.commerce is not None:
+        _put_money(event.commerce, raw, attributes, properties, index, lost)
     if raw:
         _put_key(event, raw, attributes, properties)
     attributes["properties"] = fit_count(fit(properties, "properties", index, lost), index, lost)
@@ -154,13 +160,16 @@ def _time(event: Event, index: int, lost: list[Loss]) -> str:
 
 
 def _seconds(moment: datetime) -> str:
+    if moment.tzinfo is UTC:
+        return f"{msgspec.to_builtins(moment)[:_SECONDS]}+00:00"  # what isoformat returns, seven times as fast
     return moment.isoformat(timespec="seconds") if moment.microsecond else moment.isoformat()
 
 
 def _properties(event: Event, shape: Shape, raw: Json, index: int, lost: list[Loss]) -> Json:
     properties, homeless = shape.lower(event, raw)
-    reason = "Klaviyo has no name for it, or a field of the event needed its name."
-    lost += [Loss(index, path, "dropped", reason) for path in homeless if path not in _ELSEWHERE]
+    if not _ELSEWHERE.issuperset(homeless):
+        reason = "Klaviyo has no name for it, or a field of the event needed its name."
+        lost += [Loss(index, path, "dropped", reason) for path in homeless if path not in _ELSEWHERE]
     if event.profile.device_id is not None:
         _put_device(event, raw, properties, index, lost)
     if event.name != shape.name:
@@ -186,10 +195,7 @@ def _put_name(event: Event, properties: Json, index: int, lost: list[Loss]) -> N
     lost.append(Loss(index, "name", "renamed", "The metric has a name of its own.", f"properties.{key}"))
 
 
-def _put_money(event: Event, raw: Json, attributes: Json, properties: Json, index: int, lost: list[Loss]) -> None:
-    commerce = event.commerce
-    if commerce is None:
-        return
+def _put_money(commerce: Commerce, raw: Json, attributes: Json, properties: Json, index: int, lost: list[Loss]) -> None:
     total = commerce.total
     if total is not None:
         if abs(total) > _MOST:
@@ -289,7 +295,7 @@ def _cuts(parts: Sequence[bytes], span: range) -> list[range]:
     cuts = chunk(
         parts[span.start : span.stop],
         max_events=limits.BULK_EVENTS.value,
-        max_body=limits.BODY_SENT.value,
+        max_body=_BODY_SENT,
         frame=len(_HEAD) + len(_TAIL),
     )
     return [range(cut.start + span.start, cut.stop + span.start) for cut in cuts]

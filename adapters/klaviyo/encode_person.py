@@ -5,6 +5,7 @@ is reported. An identifier that Klaviyo would refuse, and the whole request with
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -39,6 +40,9 @@ _REFUSED: Final[tuple[tuple[str, str, _Check, str, str], ...]] = (
     ("anonymous_id", "anonymous_id", bool, "Anonymous ID", "an empty identifier names nobody"),
 )
 """(canonical field, key, check, custom property to keep it in, why it was moved)."""
+_refusable: Final = attrgetter(*(field for field, *_ in _REFUSED))
+_NAMES: Final = frozenset({*(key for _, key, *_ in _REFUSED), "_kx"})
+"""Keys of which a profile needs one."""
 
 _NO_CONSENT: Final = "Klaviyo takes permissions through its subscription calls, not with events or profiles."
 _NO_ID: Final = "no identifier that Klaviyo takes: id, email, phone (E.164), external_id, anonymous_id or _kx"
@@ -67,7 +71,7 @@ def person(event: Event, index: int, raw: Json, lost: list[Loss], *, identify: b
     data: Json = {"type": "profile", "attributes": attributes}
     if who.vendor_ids:
         _put_ids(who.vendor_ids, data, attributes, index, lost)
-    if not ("id" in data or _named(attributes)):
+    if "id" not in data and _NAMES.isdisjoint(attributes):
         raise EncodeError(_NO_ID)
     if event.consent:
         _put_consent(event, properties, raw, index, lost)
@@ -80,10 +84,6 @@ def person(event: Event, index: int, raw: Json, lost: list[Loss], *, identify: b
     return data
 
 
-def _named(attributes: Json) -> bool:
-    return any(key in attributes for key in ("email", "phone_number", "external_id", "anonymous_id", "_kx"))
-
-
 def _fields(who: Profile, index: int, raw: Json, lost: list[Loss], identify: bool) -> tuple[Json, Json, Json]:
     attributes: Json = {}
     location: Json = {}
@@ -94,14 +94,14 @@ def _fields(who: Profile, index: int, raw: Json, lost: list[Loss], identify: boo
         homeless = _second_homes(who, raw, homeless, location, named, identify)
     if who.location is not None:
         LOCATION.lower("profile.location", who.location, raw, location, homeless)
-    properties = {**who.traits, **named}
-    reason = "Its name is that of one of the profile's own fields."
-    lost += [Loss(index, f"profile.traits.{key}", "dropped", reason) for key in who.traits if key in named]
+    if not named.keys().isdisjoint(who.traits):
+        reason = "Its name is that of one of the profile's own fields."
+        lost += [Loss(index, f"profile.traits.{key}", "dropped", reason) for key in who.traits if key in named]
     if who.push_tokens:
         homeless += [f"profile.push_tokens[{i}]" for i in range(len(who.push_tokens))]
     if homeless:
         lost += [Loss(index, path, "dropped", "Klaviyo has no field for it on this call.") for path in homeless]
-    return attributes, location, properties
+    return attributes, location, {**who.traits, **named}
 
 
 def _second_homes(
@@ -116,10 +116,10 @@ def _second_homes(
 
 
 def _move_refused(who: Profile, attributes: Json, properties: Json, index: int, lost: list[Loss]) -> None:
-    for field, key, accepts, kept_as, why in _REFUSED:
-        value = getattr(who, field)
-        if value is None or accepts(value):
+    for row, value in enumerate(_refusable(who)):
+        if value is None or _REFUSED[row][2](value):
             continue
+        field, key, _, kept_as, why = _REFUSED[row]
         del attributes[key]
         if not value or kept_as in properties:
             lost.append(Loss(index, f"profile.{field}", "dropped", f"Not sent: {why}."))
