@@ -1,0 +1,38 @@
+"""`gateway.yaml`: read, variables filled in, checked whole, every problem told with its line.
+
+`model` is what the file says, `reading` makes it out of YAML, `checks` finds what is wrong beyond its shape.
+"""
+
+from gateway.config.model import (
+    Admin,
+    Config,
+    Duplicates,
+    LimitsConfig,
+    Listen,
+    LogConfig,
+    LoggingConfig,
+    Retention,
+    SourceConfig,
+    TargetConfig,
+    WindowConfig,
+    source_path,
+    target_windows,
+)
+from gateway.config.reading import load
+
+__all__ = [
+    "Admin",
+    "Config",
+    "Duplicates",
+    "LimitsConfig",
+    "Listen",
+    "LogConfig",
+    "LoggingConfig",
+    "Retention",
+    "SourceConfig",
+    "TargetConfig",
+    "WindowConfig",
+    "load",
+    "source_path",
+    "target_windows",
+]

@@ -1,0 +1,189 @@
+"""What a configuration must keep to beyond its shape: names that exist, paths, credentials, addresses."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from gateway import registry
+from gateway.adapter import Adapter
+from gateway.config.model import Config, SourceConfig, TargetConfig, source_path
+from gateway.errors import AdapterError, Problem
+from gateway.routing import Rule
+from gateway.routing.paths import Path as EventPath
+from gateway.routing.router import checked_literal
+from gateway.shape_check import unknown
+from gateway.yamlfile import Document, Place
+
+
+class Section(NamedTuple):
+    """A piece of a file: where its problems are told, its value, and its place."""
+
+    document: Document
+    value: Any
+    place: Place
+
+
+Found = list[tuple[Rule, Section]]
+"""Rules in order, each with the piece of a file it was read from."""
+
+
+# --- routes ---
+
+
+def check_rules(rules: Found, config: Config) -> Iterator[Problem]:
+    """Yield what is wrong with the rules: names that are none, paths that lead nowhere, values that do not fit."""
+    seen: set[str] = set()
+    for rule, section in rules:
+        document, _, place = section
+        if rule.name in seen:
+            yield document.problem((*place, "name"), f"two rules are called {rule.name!r}")
+        seen.add(rule.name)
+        if (rule.to is None) == (rule.drop is None):
+            yield document.problem(place, "a rule needs either 'to' or 'drop'")
+        yield from _check_match(rule, section, config)
+        yield from _check_sends(rule, section, config)
+
+
+def _check_match(rule: Rule, section: Section, config: Config) -> Iterator[Problem]:
+    source = rule.match.source
+    for name in [source] if isinstance(source, str) else source or []:
+        if not any(mark in name for mark in "*?[") and name not in config.sources:
+            text = f"no source is called {name!r}; {unknown(name, list(config.sources))}"
+            yield section.document.problem((*section.place, "match", "source"), text)
+
+
+def _check_sends(rule: Rule, section: Section, config: Config) -> Iterator[Problem]:
+    document, value, place = section
+    listed = isinstance(value.get("to"), list)
+    seen: set[str] = set()
+    for index, send in enumerate(rule.sends()):
+        at = (*place, "to", index) if listed else (*place, "to")
+        if send.target not in config.targets:
+            text = f"no target is called {send.target!r}; {unknown(send.target, list(config.targets))}"
+            yield document.problem((*at, "target"), text)
+        if send.target in seen:
+            yield document.problem(at, f"the rule sends to {send.target!r} twice")
+        seen.add(send.target)
+        for key, text in _wrong_paths(send.rename, send.drop, send.set):
+            yield document.problem((*at, *key), text, at_key=True)
+
+
+def _wrong_paths(
+    rename: Mapping[str, str], drop: list[str], literals: Mapping[str, Any]
+) -> Iterator[tuple[Place, str]]:
+    for old, new in rename.items():
+        yield from _wrong_path(old, ("rename", old), drops=True)
+        yield from _wrong_path(new, ("rename", old))
+    for index, path in enumerate(drop):
+        yield from _wrong_path(path, ("drop", index), drops=True)
+    for path, literal in literals.items():
+        wrong = list(_wrong_path(path, ("set", path)))
+        yield from wrong
+        if not wrong:
+            try:
+                checked_literal(EventPath(path), literal)
+            except ValueError as error:
+                yield ("set", path), str(error)
+
+
+def _wrong_path(text: str, key: Place, *, drops: bool = False) -> Iterator[tuple[Place, str]]:
+    try:
+        path = EventPath(text)
+    except ValueError as error:
+        yield key, str(error)
+        return
+    if drops and not path.droppable:
+        yield key, f"{text!r} cannot be taken out of an event"
+
+
+# --- the rest ---
+
+
+def check(document: Document, config: Config) -> Iterator[Problem]:
+    """Yield what is wrong with all but the rules."""
+    if not config.sources:
+        yield document.problem(("sources",), "there is no source")
+    yield from _check_listeners(document, config)
+    yield from _check_mounts(document, config)
+    for name, source in config.sources.items():
+        yield from _check_source(document, ("sources", name), source)
+    for name, target in config.targets.items():
+        yield from _check_target(document, ("targets", name), target)
+
+
+def _check_listeners(document: Document, config: Config) -> Iterator[Problem]:
+    for name, port in (("listen", config.listen.port), ("admin", config.admin.port)):
+        if not 0 <= port <= 65535:
+            yield document.problem((name, "port"), f"a port is from 0 to 65535, not {port}")
+    if config.admin.host not in ("127.0.0.1", "::1", "localhost") and not config.admin.token:
+        yield document.problem(("admin",), "beyond loopback the admin listener needs a 'token'")
+
+
+def _check_mounts(document: Document, config: Config) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], str] = {}
+    for name, source in config.sources.items():
+        path = source_path(name, source)
+        if source.path is not None and not source.path.startswith("/"):
+            yield document.problem(("sources", name, "path"), "a path begins with '/'")
+        for host in source.hosts or [""]:
+            if (host, path) in seen:
+                text = f"the source {seen[host, path]!r} already answers at {host}{path or '/'}"
+                yield document.problem(("sources", name), text)
+            seen[host, path] = name
+
+
+def _adapter(document: Document, place: Place, vendor: str) -> tuple[Adapter | None, list[Problem]]:
+    try:
+        return registry.adapter(vendor), []
+    except AdapterError as error:
+        return None, [document.problem((*place, "vendor"), str(error))]
+
+
+def _check_source(document: Document, place: Place, source: SourceConfig) -> Iterator[Problem]:
+    adapter, wrong = _adapter(document, place, source.vendor)
+    yield from wrong
+    if source.mode == "tee":
+        yield document.problem((*place, "mode"), "'tee' is not available yet; use 'emulate'")
+    if adapter is None:
+        return
+    if not source.credentials:
+        yield document.problem((*place, "credentials"), "a source needs at least one credentials entry")
+    for index, entry in enumerate(source.credentials):
+        yield from _check_credentials(document, (*place, "credentials", index), adapter, entry)
+
+
+def _check_target(document: Document, place: Place, target: TargetConfig) -> Iterator[Problem]:
+    adapter, wrong = _adapter(document, place, target.vendor)
+    yield from wrong
+    for key in ("concurrency", "timeout", "max_age_hours"):
+        if getattr(target, key) <= 0:
+            yield document.problem((*place, key), "must be more than 0")
+    for index, window in enumerate(target.limits.windows):
+        if window.requests < 1 or window.seconds <= 0:
+            yield document.problem(
+                (*place, "limits", "windows", index), "a window needs at least 1 request and some time"
+            )
+    if target.base_url is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", target.base_url):
+        yield document.problem((*place, "base_url"), "expected http:// or https://, a host, and perhaps a path")
+    if adapter is None:
+        return
+    yield from _check_credentials(document, (*place, "credentials"), adapter, target.credentials)
+    if not any(set(out.needs) <= target.credentials.keys() for out in adapter.outbound):
+        needs = " or ".join(sorted({" with ".join(out.needs) for out in adapter.outbound}))
+        yield document.problem((*place, "credentials"), f"cannot send anything to {adapter.title} without {needs}")
+
+
+def _check_credentials(
+    document: Document, place: Place, adapter: Adapter, entry: Mapping[str, str]
+) -> Iterator[Problem]:
+    known = [credential.name for credential in adapter.credentials]
+    for name, value in entry.items():
+        if name not in known:
+            text = f"{adapter.title} has no credential {name!r}; {unknown(name, known)}"
+            yield document.problem((*place, name), text, at_key=True)
+        elif not value:
+            yield document.problem((*place, name), f"the credential {name!r} is empty")
+        elif not value.isprintable() or not value.isascii():
+            yield document.problem((*place, name), f"the credential {name!r} holds characters that cannot be sent")
+    if not entry:
+        yield document.problem(place, f"expected at least one of: {', '.join(known)}")

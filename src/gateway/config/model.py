@@ -1,0 +1,139 @@
+"""`gateway.yaml` as it is written: Structs, and what follows from them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from gateway import registry
+from gateway.adapter import Adapter, Window
+from gateway.routing import Rule
+
+
+class Listen(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where clients connect."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    """0 picks a free one."""
+
+
+class Admin(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the person who runs the gateway connects: health, metrics, status."""
+
+    host: str = "127.0.0.1"
+    port: int = 8081
+    token: str | None = None
+    """Needed as `Authorization: Bearer …`; required beyond loopback."""
+
+
+class Retention(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long delivered events stay in the log; what still waits always stays."""
+
+    hours: float = 72
+    bytes: int = 2 * 1024**3
+
+
+class Duplicates(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a client's own key is remembered."""
+
+    hours: float = 24
+
+
+class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The durable log."""
+
+    sqlite: str
+    retention: Retention = Retention()
+    duplicates: Duplicates = Duplicates()
+
+
+class SourceConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """A vendor's API as we emulate it."""
+
+    vendor: str
+    credentials: list[dict[str, str]]
+    path: str | None = None
+    hosts: list[str] = []
+    mode: Literal["emulate", "tee"] = "emulate"
+    enforce_limits: bool = False
+    """Answer 429 beyond the vendor's own limits, as the vendor would."""
+
+
+class WindowConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """At most so many requests in so many seconds."""
+
+    requests: int
+    seconds: float
+
+
+class LimitsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of a whole target, beside those of its vendor."""
+
+    windows: list[WindowConfig] = []
+
+
+class TargetConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """An account at a vendor."""
+
+    vendor: str
+    credentials: dict[str, str]
+    base_url: str | None = None
+    limits: LimitsConfig = LimitsConfig()
+    concurrency: int = 20
+    """Requests under way at once."""
+    timeout: float = 30
+    """Seconds for one request, connection included."""
+    max_age_hours: float = 168
+    """An event that could not be delivered for so long is dead-lettered."""
+
+
+class LoggingConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the gateway writes to stderr."""
+
+    format: Literal["json", "console"] | None = None
+    """None: console on a terminal, else json."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """`warning` leaves out the line per request and per attempt."""
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of `gateway.yaml`, checked, with paths made absolute and variables filled in."""
+
+    log: LogConfig
+    sources: dict[str, SourceConfig]
+    targets: dict[str, TargetConfig] = {}
+    routes: list[str | Rule] = []
+    listen: Listen = Listen()
+    admin: Admin = Admin()
+    logging: LoggingConfig = LoggingConfig()
+
+    def rules(self) -> list[Rule]:
+        """Return all rules in order; files are already read."""
+        return [rule for rule in self.routes if isinstance(rule, Rule)]
+
+    def secrets(self) -> frozenset[str]:
+        """Return every text that must not appear in any output."""
+        named = [(source.vendor, entry) for source in self.sources.values() for entry in source.credentials]
+        named += [(target.vendor, target.credentials) for target in self.targets.values()]
+        found = {text for vendor, entry in named for text in _secret_values(registry.adapter(vendor), entry)}
+        return frozenset(found | ({self.admin.token} if self.admin.token else set()))
+
+
+def _secret_values(adapter: Adapter, credentials: Mapping[str, str]) -> Iterator[str]:
+    for known in adapter.credentials:
+        if known.secret and known.name in credentials:
+            yield credentials[known.name]
+
+
+def source_path(name: str, source: SourceConfig) -> str:
+    """Return a source's mount prefix: no slash at the end, empty for a whole host."""
+    return (f"/{name}" if source.path is None else source.path).rstrip("/")
+
+
+def target_windows(target: TargetConfig) -> tuple[Window, ...]:
+    """Return the person's own limits for a target."""
+    return tuple(
+        Window(count=w.requests, seconds=w.seconds, source="gateway.yaml", read="", shared="target")
+        for w in target.limits.windows
+    )
