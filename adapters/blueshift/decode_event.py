@@ -151,7 +151,9 @@ def _take_person(
 ) -> tuple[ConsentChange, ...]:
     """Take what tables cannot say of a person: permissions, push tokens, Blueshift's own id, numeric dates."""
     rest = lifted.rest
-    _drop_blanks(lifted)
+    for part in _BLANKABLE:
+        if part in lifted.parts and "" in lifted.parts[part].values():
+            _drop_blanks(lifted, part)
     if "joined_at" in rest or "profile.birth_date" in lifted.raw:
         _read_numeric_dates(lifted, body, kept, keep, bare=bare)
     changes: tuple[ConsentChange, ...] = ()
@@ -166,18 +168,16 @@ _CONSENT_EVENTS: Final = frozenset(consent.GRANTED_BY_EVENT)
 _IDS: Final = frozenset({*TOKEN_KEYS, "uuid"})
 
 
-def _drop_blanks(lifted: Lifted) -> None:
+def _drop_blanks(lifted: Lifted, part: str) -> None:
     """Put empty texts back: an identifier or a device attribute of ``""`` is none (iOS sends such)."""
-    for part in _BLANKABLE:
-        fields = lifted.parts.get(part)
-        if fields and "" in fields.values():
-            for field in [field for field, value in fields.items() if value == ""]:
-                del fields[field]
-                path = f"{part}.{field}"
-                key, value = lifted.raw.pop(path, None) or (PATH_KEYS[path], "")
-                lifted.rest[key] = value
-            if not fields:
-                del lifted.parts[part]
+    fields = lifted.parts[part]
+    for field in [field for field, value in fields.items() if value == ""]:
+        del fields[field]
+        path = f"{part}.{field}"
+        key, value = lifted.raw.pop(path, None) or (PATH_KEYS[path], "")
+        lifted.rest[key] = value
+    if not fields:
+        del lifted.parts[part]
 
 
 def _read_numeric_dates(lifted: Lifted, body: Mapping[str, Any], kept: Kept, keep: Kept, *, bare: bool) -> None:
@@ -259,6 +259,11 @@ def _take_commerce(lifted: Lifted, kept: Kept) -> Commerce | None:
 
 def _sift(rest: dict[str, Any], keep: Kept) -> None:
     """Set aside what nobody but Blueshift can read: its private keys, and blanks of keys we map."""
-    for key in [key for key, value in rest.items() if not value or "bsft" in key or key in TECHNICAL]:
-        if is_private(key) or (key in _MAPPED and rest[key] in _BLANK):
-            keep[key] = rest.pop(key)
+    aside = {
+        key: value
+        for key, value in rest.items()
+        if key in TECHNICAL or ("bsft" in key and is_private(key)) or (not value and key in _MAPPED and value in _BLANK)
+    }
+    keep |= aside
+    for key in aside:
+        del rest[key]

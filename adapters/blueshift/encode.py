@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, json_bytes
 
-from .encode_event import Written, write_customer, write_event
+from .encode_event import write_customer, write_event
 from .limits import BULK_BODY, BULK_EVENTS, CUSTOMER_ROWS
 from .names import Lost
+from .row import Written
 
 _EVENTS: Final = (b'{"events":[', b"]}")
 _CUSTOMERS: Final = (b'{"customers":[', b"]}")
@@ -75,7 +76,7 @@ def _part(index: int, written: Written, frame: int) -> _Part:
 
 
 def _single(part: _Part) -> Encoded:
-    return Encoded(events=(part.event,), body=part.body, lost=_losses([part]))
+    return Encoded(events=(part.event,), body=part.body, lost=_losses([part]) if part.lost else ())
 
 
 def _batches(parts: Sequence[_Part], frame: tuple[bytes, bytes], max_events: int) -> list[Encoded]:

@@ -4,8 +4,7 @@ Mapped values are written first; free ones (properties, traits) fill the rest of
 where a key is taken. An event that came from Blueshift gets its own spellings back, and nothing added.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
@@ -18,29 +17,14 @@ from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, Commerce, Context, Profi
 
 from . import consent, products
 from .decode_event import read_key, read_tokens
+from .encode_free import write_free
 from .names import Lost, put_aside, write_name
+from .row import BECOMES_PROPERTY, BECOMES_TRAIT, OF_PERSONS, Kept, Written, kept_of
 from .times import read_since, read_time, write_arrival, write_time
-from .wire import CONTROL, LOWER_TABLE, PATH_KEYS, SLUG, VOCABULARY, is_blank, is_private, meaning
+from .wire import CONTROL, LOWER_TABLE, PATH_KEYS, SLUG, VOCABULARY
 
-_NOTHING: Final[Mapping[str, Any]] = {}
 _CONTEXT_PARTS: Final = ("context.device", "context.app", "context.page", "context.campaign")
 _context_parts: Final = attrgetter(*(part.removeprefix("context.") for part in _CONTEXT_PARTS))
-
-
-class Written(Struct, frozen=True):
-    """A flat object and what is to be said of it."""
-
-    body: dict[str, Any]
-    lost: list[Lost]
-
-
-class _Kept(Struct, frozen=True):
-    """What was set aside when the event came in, if it came from Blueshift."""
-
-    all: Mapping[str, Any]
-    raw: dict[str, Any]
-    keep: Mapping[str, Any]
-    native: bool
 
 
 def write_event(event: Event) -> Written:
@@ -49,21 +33,17 @@ def write_event(event: Event) -> Written:
     Raises:
         EncodeError: the event has no name.
     """
-    kept = _kept(event)
+    kept = kept_of(event)
     written = Written({}, [])
     write_name(event, kept.all, written.body, written.lost)
     _write_timestamp(event, kept, written.body)
     _write_key(event, kept, written)
     _write_mapped(event, kept, written, customer=False)
-    if event.kind in ("page", "screen"):
-        _write_page_name(event, written)
-    elif event.kind != "track":
-        _report_name(event, written.lost)
-    if event.kind in _OF_PERSONS:
-        _report_moved(event.commerce, "commerce", written.lost)
-    else:
-        _report_person(event, written.lost)
-    _write_free(event, kept, written, customer=False)
+    if event.kind != "track":
+        _write_call(event, written)
+    if event.kind not in OF_PERSONS:
+        _report_person(event.profile, written.lost)
+    write_free(event, kept, written, customer=False)
     return written
 
 
@@ -76,7 +56,7 @@ def write_customer(event: Event) -> Written:
     who = event.profile
     if not (who.email or who.user_id):
         raise EncodeError("a Blueshift customer needs an e-mail address or a user id, and the event has neither")
-    kept = _kept(event)
+    kept = kept_of(event)
     written = Written({}, [])
     _write_mapped(event, kept, written, customer=True)
     _report_name(event, written.lost)
@@ -86,31 +66,14 @@ def write_customer(event: Event) -> Written:
         written.lost.append(Lost("dedupe_key", "dropped", "A customer row is stored once however often it is sent."))
     _report_moved(event.commerce, "commerce", written.lost)
     _report_moved(None if event.context is EMPTY_CONTEXT else event.context, "context", written.lost)
-    _write_free(event, kept, written, customer=True)
+    write_free(event, kept, written, customer=True)
     return written
-
-
-def _kept(event: Event) -> _Kept:
-    own = event.residue.get(SLUG) or _NOTHING
-    if own is _NOTHING:
-        return _OWN if event.source.vendor == SLUG else _FOREIGN
-    raw, keep = own.get("raw"), own.get("keep")
-    return _Kept(
-        own,
-        raw if isinstance(raw, dict) else {},
-        keep if isinstance(keep, dict) else _NOTHING,
-        event.source.vendor == SLUG,
-    )
-
-
-_OWN: Final = _Kept(_NOTHING, {}, _NOTHING, native=True)
-_FOREIGN: Final = _Kept(_NOTHING, {}, _NOTHING, native=False)
 
 
 # --- the head --------------------------------------------------------------------------------------------
 
 
-def _write_timestamp(event: Event, kept: _Kept, out: dict[str, Any]) -> None:
+def _write_timestamp(event: Event, kept: Kept, out: dict[str, Any]) -> None:
     """Write the time: as sent where it still means the same, else ISO 8601; without one, that of arrival."""
     if "timestamp" in kept.keep:
         device = event.context.device
@@ -121,7 +84,7 @@ def _write_timestamp(event: Event, kept: _Kept, out: dict[str, Any]) -> None:
     out["timestamp"] = write_arrival(event.received_at) if moment is None else write_time(moment)
 
 
-def _write_key(event: Event, kept: _Kept, written: Written) -> None:
+def _write_key(event: Event, kept: Kept, written: Written) -> None:
     """Write ``event_uuid``: the client's own where it came from Blueshift or is a UUID, else one made of our id."""
     own = event.dedupe_key
     sent = kept.keep.get("event_uuid")
@@ -149,6 +112,16 @@ def _is_uuid(text: str) -> bool:
 _UUID_DIGITS: Final = 32
 
 
+def _write_call(event: Event, written: Written) -> None:
+    """Write the name of a page or a screen, and report what the other calls do to an event."""
+    if event.kind in ("page", "screen"):
+        _write_page_name(event, written)
+        return
+    _report_name(event, written.lost)
+    if event.kind in OF_PERSONS:
+        _report_moved(event.commerce, "commerce", written.lost)
+
+
 def _write_page_name(event: Event, written: Written) -> None:
     shape = VOCABULARY.encode(event)
     if event.kind == "page" and event.name == shape.name:
@@ -174,26 +147,21 @@ def _report_moved(part: Struct | None, at: str, lost: list[Lost]) -> None:
         return
     for path, value in leaves(msgspec.to_builtins(part), at):
         if value is not None:
-            lost.append(Lost(path, "renamed", _BECOMES_TRAIT, PATH_KEYS.get(path)))
+            lost.append(Lost(path, "renamed", BECOMES_TRAIT, PATH_KEYS.get(path)))
 
 
-def _report_person(event: Event, lost: list[Lost]) -> None:
+def _report_person(who: Profile, lost: list[Lost]) -> None:
     """Report values of a person that stand on an event in Blueshift: its names for persons are ours there."""
-    who = event.profile
     if who is EMPTY_PROFILE or (who.location is None and _person_values(who) == _NOBODY):
         return
     for path, field in _PERSON_FIELDS.items():
         if getattr(who, field) is not None:
-            lost.append(Lost(path, "renamed", _BECOMES_PROPERTY, PATH_KEYS[path]))
+            lost.append(Lost(path, "renamed", BECOMES_PROPERTY, PATH_KEYS[path]))
     for path, field in _PLACE_FIELDS.items():
         if who.location is not None and getattr(who.location, field) is not None:
-            lost.append(Lost(path, "renamed", _BECOMES_PROPERTY, PATH_KEYS[path]))
+            lost.append(Lost(path, "renamed", BECOMES_PROPERTY, PATH_KEYS[path]))
 
 
-_OF_PERSONS: Final = ("identify", "group")
-"""Kinds that become Blueshift's identify."""
-_BECOMES_TRAIT: Final = "On an identify Blueshift takes it for an attribute of the person."
-_BECOMES_PROPERTY: Final = "On any event but identify Blueshift takes it for an attribute of the event."
 _PERSON_PATHS: Final = [path for path, _ in VOCABULARY.table("person").paths()]
 _PLACE: Final = "profile.location."
 _PLACE_FIELDS: Final = {path: path.removeprefix(_PLACE) for path in _PERSON_PATHS if path.startswith(_PLACE)}
@@ -205,7 +173,7 @@ _NOBODY: Final = _person_values(EMPTY_PROFILE)
 # --- mapped values ---------------------------------------------------------------------------------------
 
 
-def _write_mapped(event: Event, kept: _Kept, written: Written, *, customer: bool) -> None:
+def _write_mapped(event: Event, kept: Kept, written: Written, *, customer: bool) -> None:
     if event.profile is not EMPTY_PROFILE:
         _write_profile(event.profile, kept, written, customer=customer)
     if event.context is not EMPTY_CONTEXT:
@@ -216,7 +184,7 @@ def _write_mapped(event: Event, kept: _Kept, written: Written, *, customer: bool
         _write_consent(event, kept, written)
 
 
-def _write_profile(who: Profile, kept: _Kept, written: Written, *, customer: bool) -> None:
+def _write_profile(who: Profile, kept: Kept, written: Written, *, customer: bool) -> None:
     LOWER_TABLE.lower("profile", who, kept.raw, written.body, [])
     if who.location is not None:
         LOWER_TABLE.lower("profile.location", who.location, kept.raw, written.body, [])
@@ -240,7 +208,7 @@ def _write_vendor_ids(ids: Mapping[str, str], written: Written) -> None:
                 written.lost.append(Lost(f"profile.vendor_ids.{vendor}", "renamed", reason, key))
 
 
-def _restore_dates(who: Profile, kept: _Kept, out: dict[str, Any]) -> None:
+def _restore_dates(who: Profile, kept: Kept, out: dict[str, Any]) -> None:
     """Put numeric dates back where they still mean the same."""
     ios = kept.all.get("ios") is True
     joined = read_since(kept.keep.get("joined_at"), ios=ios)
@@ -251,7 +219,7 @@ def _restore_dates(who: Profile, kept: _Kept, out: dict[str, Any]) -> None:
         out["date_of_birth"] = kept.keep["date_of_birth"]
 
 
-def _write_tokens(tokens: tuple[str, ...], kept: _Kept, written: Written, *, customer: bool) -> None:
+def _write_tokens(tokens: tuple[str, ...], kept: Kept, written: Written, *, customer: bool) -> None:
     sent = kept.all.get("tokens")
     if isinstance(sent, dict) and read_tokens(sent) == tokens:
         written.body.update(sent)
@@ -264,14 +232,14 @@ def _write_tokens(tokens: tuple[str, ...], kept: _Kept, written: Written, *, cus
             written.lost.append(Lost(f"profile.push_tokens[{index}]", "dropped", reason))
 
 
-def _write_context(context: Context, kept: _Kept, out: dict[str, Any]) -> None:
+def _write_context(context: Context, kept: Kept, out: dict[str, Any]) -> None:
     LOWER_TABLE.lower("context", context, kept.raw, out, [])
     for part, held in zip(_CONTEXT_PARTS, _context_parts(context), strict=True):
         if held is not None:
             LOWER_TABLE.lower(part, held, kept.raw, out, [])
 
 
-def _write_commerce(commerce: Commerce, name: str, kept: _Kept, written: Written) -> None:
+def _write_commerce(commerce: Commerce, name: str, kept: Kept, written: Written) -> None:
     LOWER_TABLE.lower("commerce", commerce, kept.raw, written.body, [])
     if commerce.items:
         flat = name in products.FLAT_EVENTS
@@ -279,7 +247,7 @@ def _write_commerce(commerce: Commerce, name: str, kept: _Kept, written: Written
         _merge(written, out, "commerce.items")
 
 
-def _write_consent(event: Event, kept: _Kept, written: Written) -> None:
+def _write_consent(event: Event, kept: Kept, written: Written) -> None:
     sent = kept.all.get("consent")
     if isinstance(sent, dict) and consent.read(str(written.body.get("event")), sent).changes == event.consent:
         written.body.update(sent)
@@ -293,104 +261,3 @@ def _merge(written: Written, more: Mapping[str, Any], path: str) -> None:
             put_aside(written.body, key, value, "property_", path, written.lost)
         else:
             written.body[key] = value
-
-
-# --- free values -----------------------------------------------------------------------------------------
-
-
-def _write_free(event: Event, kept: _Kept, written: Written, *, customer: bool) -> None:
-    if kept.keep:
-        _restore(kept, written.body)
-    if event.properties:
-        _write_properties(event, kept, written)
-    if event.profile.traits:
-        _write_traits(event, kept, written, customer=customer)
-    if event.residue:
-        _report_residue(event, kept, written.lost)
-
-
-def _restore(kept: _Kept, out: dict[str, Any]) -> None:
-    for key, value in kept.keep.items():
-        if key not in out and (key not in _SPELLED or is_blank(value)):
-            out[key] = value
-
-
-_SPELLED: Final = frozenset({"timestamp", "event_uuid", "joined_at", "date_of_birth"})
-"""Kept for their spelling; without the value that they spell, they say nothing."""
-
-
-def _write_properties(event: Event, kept: _Kept, written: Written) -> None:
-    properties = event.properties
-    if event.kind == "alias":
-        shape, properties = VOCABULARY.encode(event), {}
-        shape.table.lower_free("properties", event.properties, kept.raw, properties)
-    becomes = _becomes_trait if event.kind in _OF_PERSONS else partial(_read_as, _tables_of(event, written.body))
-    _fill(properties, "properties", "property_", kept, written, becomes)
-
-
-def _write_traits(event: Event, kept: _Kept, written: Written, *, customer: bool) -> None:
-    of_person = partial(_read_as, ("customer" if customer else "identify",))
-    becomes = of_person if event.kind in _OF_PERSONS else _becomes_property
-    _fill(event.profile.traits, "profile.traits", "trait_", kept, written, becomes)
-
-
-def _becomes_trait(_: str) -> str:
-    return _BECOMES_TRAIT
-
-
-def _becomes_property(_: str) -> str:
-    return _BECOMES_PROPERTY
-
-
-def _tables_of(event: Event, out: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the tables by which Blueshift's side reads an event that is written so far."""
-    table = "alias" if event.kind == "alias" else "event"
-    no_product = _FLAT_IDS.isdisjoint(out) and _FLAT_IDS.isdisjoint(event.properties)
-    return (table,) if no_product else (table, "flat")
-
-
-_FLAT_IDS: Final = frozenset(products.FLAT_IDS)
-
-
-def _read_as(tables: tuple[str, ...], key: str) -> str | None:
-    """Return why a free key is not free where Blueshift reads by these tables; None: it is."""
-    if is_private(key):
-        return "Blueshift keeps keys of such names for itself."
-    if key in products.MARKS:
-        return "Blueshift takes it for a product."
-    for table in tables:
-        read = meaning(table, key)
-        if read is not None:
-            return f"Blueshift takes it for {read}."
-    return None
-
-
-def _fill(
-    values: Mapping[str, Any],
-    at: str,
-    prefix: str,
-    kept: _Kept,
-    written: Written,
-    becomes: Callable[[str], str | None],
-) -> None:
-    """Write free values under their own keys; those of another vendor are reported where Blueshift reads them so."""
-    out, native = written.body, kept.native
-    for key, value in values.items():
-        if key in out or (key in CONTROL and not native):
-            put_aside(out, key, value, prefix, f"{at}.{key}", written.lost)
-            continue
-        out[key] = value
-        reason = None if native else becomes(key)
-        if reason is not None:
-            written.lost.append(Lost(f"{at}.{key}", "renamed", reason, key))
-
-
-def _report_residue(event: Event, kept: _Kept, lost: list[Lost]) -> None:
-    if "segment" in kept.all:
-        reason = "Blueshift's own Segment integration leaves it out."
-        lost.append(Lost(f"residue.{SLUG}.segment", "dropped", reason))
-    for vendor, held in event.residue.items():
-        others = {} if vendor == SLUG else {key: value for key, value in held.items() if key != "raw"}
-        if others:
-            reason = f"Only {vendor} knows what it means."
-            lost.extend(Lost(path, "dropped", reason) for path, _ in leaves(others, f"residue.{vendor}"))

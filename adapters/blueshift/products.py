@@ -32,6 +32,7 @@ FLAT_EVENTS: Final = frozenset({"Product Viewed", "Product Added", "Product Remo
 
 _ID_KEYS: Final = tuple(IDS)
 _ID_LISTS: Final = frozenset(IDS)
+_OBJECTS: Final = frozenset({dict})
 _FORMS: Final = (*LINES, *IDS, FLAT)
 
 Raw = dict[str, Any]
@@ -57,11 +58,12 @@ def read(lifted: Lifted) -> tuple[tuple[Item, ...], list[str]]:
 
 
 def _read_lines(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
+    rest, raw = lifted.rest, lifted.raw
     for key in LINES:
-        rows = lifted.rest.get(key)
-        if isinstance(rows, list) and set(map(type, rows)) == {dict}:
-            del lifted.rest[key]
-            return tuple([_read_line(row, index, lifted.raw) for index, row in enumerate(rows)]), key
+        rows = rest.get(key)
+        if isinstance(rows, list) and set(map(type, rows)) == _OBJECTS:
+            del rest[key]
+            return tuple([_read_line(row, index, raw) for index, row in enumerate(rows)]), key
     return None
 
 
@@ -69,7 +71,10 @@ def _read_line(row: dict[str, Any], index: int, raw: Raw) -> Item:
     line = LINE_TABLE.lift(row)
     if line.raw:
         _keep_raw(line, index, raw)
-    return Item(**line.parts.get("item", {}), properties=line.rest)
+    fields = line.parts.get("item", {})
+    if line.rest:
+        fields["properties"] = line.rest
+    return Item(**fields)
 
 
 def _keep_raw(line: Lifted, index: int, raw: Raw) -> None:

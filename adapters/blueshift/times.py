@@ -34,14 +34,14 @@ def read_time(value: Any, device_type: Any = None) -> datetime | None:
     moment = parse_time(text)
     if moment is None:
         return _read_epoch(int(text)) if _EPOCH_TEXT.fullmatch(text) else None
-    if device_type is None or not is_android(device_type) or not _JAVA_MILLIS.search(text):
+    if ".000" not in text or not is_android(device_type) or not _JAVA_MILLIS.search(text):
         return moment
     return moment + timedelta(microseconds=moment.microsecond * 999)
 
 
 def read_since(value: Any, *, ios: bool) -> datetime | None:
     """Return the UTC time of the SDKs' numeric ``joined_at`` and ``date_of_birth``."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return parse_unix(value + APPLE_EPOCH) if ios else _read_epoch(value)
 
