@@ -71,10 +71,9 @@ def wrapped(data: ProfileData, *, identify: bool = False) -> Person:
         _check_types(left)
     if "" in fields.values():
         _blanks(fields, left, raw)
-    ids = _vendor_ids(data, left)
+    if data.id or "_kx" in left:
+        fields["vendor_ids"] = _vendor_ids(data, left)
     _check_contacts(fields)
-    if ids:
-        fields["vendor_ids"] = ids
     if left or data.id is not UNSET or data.meta is not UNSET:
         left = _resource_left(data, left)
     return Person(Profile(**fields), ip, (), raw, left)

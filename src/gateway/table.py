@@ -79,12 +79,14 @@ class Lifted(Struct, eq=False):
 
     def commerce(self, items: tuple[Item, ...] = (), **more: Any) -> Commerce | None:
         """Return the commerce part; `items` come before a product that stood flat in the object."""
-        fields = {**self.parts.get("commerce", _NONE), **more}
-        if item := self.parts.get("item"):
+        parts = self.parts
+        if "commerce" in parts:
+            more = {**parts["commerce"], **more}
+        if item := parts.get("item"):
             items = (*items, Item(**item))
         if items:
-            fields["items"] = items
-        return Commerce(**fields) if fields else None
+            more["items"] = items
+        return Commerce(**more) if more else None
 
     def context(self, **more: Any) -> Context:
         """Return the context part."""
@@ -180,6 +182,7 @@ class Table:
         """
         lifted = Lifted()
         parts, rest, by_key = lifted.parts, lifted.rest, self._by_key
+        part, last = rest, ""  # most keys of an object are of the same part as the key before
         for key, value in source.items():
             found = by_key.get(key)
             if found is None:
@@ -188,14 +191,15 @@ class Table:
             name, field, plain, convert, quiet, path = found
             kind = type(value)
             taken = value if kind in plain else convert(value)
-            part = parts.get(name)
-            if taken is None or (part is not None and field in part):
+            if taken is None:
                 rest[key] = value
                 continue
-            if part is None:
-                parts[name] = {field: taken}
-            else:
-                part[field] = taken
+            if name is not last:
+                last, part = name, parts.setdefault(name, {})
+            if field in part:
+                rest[key] = value
+                continue
+            part[field] = taken
             if kind not in quiet:
                 lifted.raw[prefix + path] = [key, value]
         if rest and not self._free_names.isdisjoint(rest):

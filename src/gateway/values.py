@@ -61,7 +61,10 @@ def _to_float(value: Any) -> float | None:
 
 def _to_texts(value: Any) -> tuple[str, ...] | None:
     if isinstance(value, list):
-        return tuple(value) if value and _TEXT.issuperset(map(type, value)) else None
+        for text in value:
+            if type(text) is not str:
+                return None
+        return tuple(value) or None
     if isinstance(value, str) and value:
         return tuple(part.strip() for part in value.split(","))
     return None
