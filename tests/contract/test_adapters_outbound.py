@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import groupby
+from itertools import groupby, product
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +12,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from gateway import event as canonical
+from gateway import translation
 from gateway.adapter import Adapter, Encoded, EncodeError, Event, Outbound, Settings
 from gateway.event import Kind, Origin, Profile
 from tests import strategies
@@ -23,6 +25,15 @@ OUTBOUND: Final = [(adapter, out) for adapter in ADAPTERS.values() for out in ad
 ACCEPTED: Final = [case for slug in ADAPTERS for case in cases(slug) if case.expected.exists()]
 
 every_outbound = pytest.mark.parametrize(("adapter", "out"), OUTBOUND, ids=[f"{a.slug}-{o.name}" for a, o in OUTBOUND])
+every_choosy = pytest.mark.parametrize(
+    ("adapter", "out"),
+    [(adapter, out) for adapter, out in OUTBOUND if out.takes is not None],
+    ids=[f"{adapter.slug}-{out.name}" for adapter, out in OUTBOUND if out.takes is not None],
+)
+KINDS: Final = [
+    (a, kind) for a in ADAPTERS.values() for kind in canonical.KINDS if any(kind in o.kinds for o in a.outbound)
+]
+every_kind = pytest.mark.parametrize(("adapter", "kind"), KINDS, ids=[f"{a.slug}-{kind}" for a, kind in KINDS])
 every_accepted = pytest.mark.parametrize("case", ACCEPTED, ids=[f"{case.vendor}-{case.path.stem}" for case in ACCEPTED])
 
 some = settings(deadline=None, max_examples=25, phases=[Phase.explicit, Phase.generate])
@@ -40,7 +51,7 @@ def encode(adapter: Adapter, out: Outbound, events: Sequence[Event]) -> list[Enc
 
 @st.composite
 def sendable(draw: st.DrawFn, adapter: Adapter, out: Outbound, *, most: int = 6) -> list[Event]:
-    """Draw events of the kinds an endpoint carries, under names known to the vendor and unknown ones."""
+    """Draw events that an endpoint carries, under names known to the vendor and unknown ones."""
     kind: Kind = draw(st.sampled_from(sorted(out.kinds)))
     known = [shape.name for shape in adapter.vocabulary.shapes() if shape.kind == kind]
     made_up = strategies.words.map(lambda word: f"Made {word}")
@@ -50,7 +61,7 @@ def sendable(draw: st.DrawFn, adapter: Adapter, out: Outbound, *, most: int = 6)
 
 
 def _can_send(adapter: Adapter, out: Outbound, event: Event) -> bool:
-    return isinstance(_outcome(adapter, out, event), Encoded)
+    return out.carries(event) and isinstance(_outcome(adapter, out, event), Encoded)
 
 
 @every_outbound
@@ -61,11 +72,50 @@ def test_every_event_is_carried_once_within_the_limits(adapter: Adapter, out: Ou
     assert encode(adapter, out, events) == encode(adapter, out, events)
 
 
-@every_outbound
+@every_kind
 @some
 @given(event=strategies.events)
-def test_any_event_is_carried_or_refused_with_a_reason(adapter: Adapter, out: Outbound, event: Event) -> None:
-    assert _outcome(adapter, out, msgspec.structs.replace(event, kind=min(out.kinds)))
+def test_any_event_is_carried_or_refused_with_a_reason(adapter: Adapter, kind: Kind, event: Event) -> None:
+    """At every endpoint that can carry it: the core may use any of them."""
+    given = msgspec.structs.replace(event, kind=kind)
+    assert all(_outcome(adapter, out, given) for out in adapter.outbound if out.carries(given))
+
+
+@every_choosy
+@some
+@given(data=st.data())
+def test_whether_an_endpoint_takes_an_event_is_told_of_any(
+    adapter: Adapter, out: Outbound, data: st.DataObject
+) -> None:
+    """The same at every call; and of some event it is true, or the endpoint would carry nothing."""
+    kind = data.draw(st.sampled_from(sorted(out.kinds)))
+    event = msgspec.structs.replace(data.draw(strategies.events), kind=kind)
+    assert out.takes is not None
+    answers = [out.takes(one) for one in (event, event, canonical.load(canonical.dump(event)))]
+    assert answers in ([True] * 3, [False] * 3)
+    assert out.takes(_plain(out, 1))
+
+
+@every_choosy
+@some
+@given(events=st.lists(strategies.events, max_size=4))
+def test_an_event_that_is_not_taken_is_never_encoded(adapter: Adapter, out: Outbound, events: list[Event]) -> None:
+    events = [
+        msgspec.structs.replace(event, id=f"{at}", kind=kind)
+        for at, (event, kind) in enumerate(product(events, sorted(out.kinds)))
+    ]
+    given: list[Event] = []
+
+    def overheard(group: Sequence[Event], settings: Settings) -> list[Encoded]:
+        given.extend(group)
+        return out.encode(group, settings)
+
+    ends = tuple(msgspec.structs.replace(one, encode=overheard) if one is out else one for one in adapter.outbound)
+    translation.encode(events, msgspec.structs.replace(adapter, outbound=ends))
+    assert all(out.carries(event) for event in given)
+    earlier = adapter.outbound[: adapter.outbound.index(out)]
+    first = [e.id for e in events if out.carries(e) and not any(one.carries(e) for one in earlier)]
+    assert len(first) < out.pays_from or {event.id for event in given} >= set(first)
 
 
 def _outcome(adapter: Adapter, out: Outbound, event: Event) -> Encoded | str:
@@ -185,9 +235,9 @@ def _again(adapter: Adapter, out: Outbound, events: Sequence[Event]) -> Counter[
 
 def _check_elsewhere(adapter: Adapter, events: Sequence[Event]) -> None:
     """Send events of an endpoint that we do not call through those that we do: they must mean the same there."""
-    for kind, group in groupby(events, key=lambda event: event.kind):
+    for _, group in groupby(events, key=lambda event: event.kind):
         sent = list(group)
-        out = next(out for out in adapter.outbound if kind in out.kinds)
+        out = next(out for out in adapter.outbound if all(map(out.carries, sent)))
         requests = encode(adapter, out, sent)
         back = {at: event for encoded in requests for at, event in _came_back(adapter, out, encoded)}
         assert promises.comparable(back[at] for at in sorted(back)) == promises.comparable(sent)
@@ -202,7 +252,7 @@ def test_no_other_vendor_is_told_a_vendors_residue(case: Case) -> None:
     """What has no canonical home stays with the vendor it came from."""
     for event in replay(ADAPTERS[case.vendor], case).events:
         for adapter in ADAPTERS.values():
-            out = next((out for out in adapter.outbound if event.kind in out.kinds), None)
+            out = next((out for out in adapter.outbound if out.carries(event)), None)
             if out is None or adapter.slug == case.vendor:
                 continue
             bare = msgspec.structs.replace(event, residue={})

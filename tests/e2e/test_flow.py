@@ -73,6 +73,28 @@ def test_blueshift_in_klaviyo_out(here: World) -> None:
     assert bulk_calls, "from 24 waiting events on the bulk endpoint pays"
 
 
+def test_a_person_without_email_reaches_blueshift_as_an_event_and_others_as_customers(here: World) -> None:
+    crm = here.standin("blueshift")
+    here.configure({"crm": {"vendor": "blueshift", "base_url": crm}})
+    url = f"{here.serve().ready['listen']}/klaviyo/api/profile-import"
+    phones = [f"+1500555010{number}" for number in range(5)]
+    people = [{"phone_number": phone} for phone in phones] + [{"email": f"p{n}@example.com"} for n in range(10)]
+    with httpx.Client(trust_env=False, headers=KLAVIYO_HEADERS) as client:
+        for attributes in people:
+            body = {"data": {"type": "profile", "attributes": {**attributes, "first_name": "Nora"}}}
+            assert client.post(url, json=body).status_code == 201
+    counts = here.settled(15)["crm"]
+    assert (counts["delivered"], counts["dead"], counts["missing"]) == (15, 0, 0)
+    customers: set[str] = set()
+    events: set[str] = set()
+    for event in received(crm)["last"]:
+        assert event["kind"] == "identify"
+        found = customers if "customers" in event["source"]["endpoint"] else events
+        found.add(event["profile"].get("email") or event["profile"]["phone"])
+    assert events == set(phones)
+    assert customers == {f"p{number}@example.com" for number in range(10)}
+
+
 def test_fan_out_and_a_repeated_event(here: World) -> None:
     crm, mail = here.standin("blueshift"), here.standin("klaviyo")
     here.configure({"crm": {"vendor": "blueshift", "base_url": crm}, "mail": {"vendor": "klaviyo", "base_url": mail}})

@@ -98,14 +98,14 @@ class Endpoints:
 
     def _why_not(self, event: Event) -> str:
         kind = event.kind
-        refusing = ", ".join(e.outbound.name for e in self.all if kind in e.outbound.kinds)
+        refusing = " or ".join(e.outbound.name for e in self.all if kind in e.outbound.kinds)
         for outbound in self._unusable:
             if outbound.carries(event):
                 needs = f"need {' and '.join(outbound.needs)}, which the target {self._target} has not"
-                others = f" that {refusing} cannot carry" if refusing else ""
+                others = f" that cannot go to {refusing}" if refusing else ""
                 return f"events of kind {kind}{others} {needs}"
         if refusing:
-            return f"an event of kind {kind} that none of its endpoints can carry: {refusing}"
+            return f"an event of kind {kind} that cannot go to {refusing} has no other endpoint"
         return f"no endpoint carries events of kind {kind}"
 
 

@@ -179,8 +179,17 @@ class Worker:
 
     def _job(self, endpoint: Endpoint, first: Way, room: int, *, probe: bool) -> Job:
         limit = 1 if probe else min(room, endpoint.outbound.max_events)
-        ways = (first, *(way for way in endpoint.ways if way is not first))
+        ways = [first] if limit == 1 else self._joining(endpoint, first)
         return Job(self._sender, endpoint, self._lanes.take(ways, limit), probe=probe)
+
+    def _joining(self, endpoint: Endpoint, first: Way) -> list[Way]:
+        """Return the ways whose events go into a request together: those that lead through its endpoint now."""
+        others = [way for way in endpoint.ways if way is not first]
+        return [first, *(way for way in others if way.endpoints == first.endpoints or self._open(way) is endpoint)]
+
+    def _open(self, way: Way) -> Endpoint | None:
+        now = self._sender.now()
+        return next((e for e in way.preferred(self._lanes.ready_events) if e.gate.room(now)), None)
 
     # --- reading -------------------------------------------------------------------------------------
 

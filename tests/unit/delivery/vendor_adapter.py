@@ -93,6 +93,7 @@ def outbound(
     pays_from: int = 1,
     windows: tuple[Window, ...] = (),
     max_body: int = 1_000_000,
+    takes: Callable[[Event], bool] | None = None,
     twice: bool = False,
     reversing: bool = False,
     interleaving: bool = False,
@@ -115,6 +116,7 @@ def outbound(
         headers=headers,
         max_events=max_events,
         max_body=max_body,
+        takes=takes,
         pays_from=pays_from,
         windows=windows,
         rules=(
