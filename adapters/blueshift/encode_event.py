@@ -256,6 +256,9 @@ def _write_consent(event: Event, kept: Kept, written: Written) -> None:
 
 
 def _merge(written: Written, more: Mapping[str, Any], path: str) -> None:
+    if more.keys().isdisjoint(written.body):
+        written.body.update(more)
+        return
     for key, value in more.items():
         if key in written.body:
             put_aside(written.body, key, value, "property_", path, written.lost)
