@@ -6,15 +6,14 @@ splits and retries: an adapter only says what is true of its vendor.
 """
 
 import hmac
-import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
-from typing import Any, Final, Literal, Protocol
+from typing import Literal, Protocol
 
-import msgspec
 from msgspec import Struct
 
+from gateway.adapter_tools import chunk, derive_uuid, json_bytes, parse_time, parse_unix
 from gateway.errors import EncodeError
 from gateway.event import Event, Kind, Profile
 from gateway.vocabulary import Lifted, Shape, Vocabulary, load_vocabulary
@@ -390,62 +389,3 @@ class Adapter(Struct, frozen=True, kw_only=True):
     """Makes an id of the vendor's form out of a seed, always the same one."""
     outbound: tuple[Outbound, ...] = ()
     """In order of preference."""
-
-
-# --- helpers for adapters --------------------------------------------------------------------------------
-
-_NAMESPACE: Final = uuid.UUID("6f1d3f0a-3f6c-5b7e-9a44-0d1f6a1b5c11")
-
-
-def derive_uuid(*parts: str) -> str:
-    """Return a UUIDv5 that depends on the parts alone: the same over retries, restarts and replays."""
-    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
-
-
-def parse_time(text: str) -> datetime | None:
-    """Return the UTC time of an ISO 8601 text (space or ``T``, any offset spelling, naive means UTC), else None."""
-    try:
-        value = datetime.fromisoformat(text)
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def parse_unix(seconds: float) -> datetime | None:
-    """Return the UTC time of Unix seconds, None when out of the years 1 to 9999."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-_number_encoder = msgspec.json.Encoder(decimal_format="number")
-
-
-def json_bytes(value: Any) -> bytes:
-    """Return compact JSON; Decimals become numbers with all their digits."""
-    return _number_encoder.encode(value)
-
-
-def chunk(parts: Sequence[bytes], *, max_events: int, max_body: int, frame: int) -> list[range]:
-    """Cut encoded items into ranges, each within the limits.
-
-    Args:
-        parts: the items' JSON, one per event.
-        max_events: items a request may hold.
-        max_body: bytes a request may hold.
-        frame: bytes around the items; one more per item is counted for its comma.
-
-    An item too large by itself is a range of its own: the vendor, or the caller, refuses it.
-    """
-    ranges = []
-    start, size = 0, frame
-    for index, part in enumerate(parts):
-        cost = len(part) + 1
-        if index > start and (index - start >= max_events or size + cost > max_body):
-            ranges.append(range(start, index))
-            start, size = index, frame
-        size += cost
-    if start < len(parts):
-        ranges.append(range(start, len(parts)))
-    return ranges

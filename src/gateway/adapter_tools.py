@@ -1,0 +1,64 @@
+"""Small pure things that most adapters need; `gateway.adapter` gives them out."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+_NAMESPACE: Final = uuid.UUID("6f1d3f0a-3f6c-5b7e-9a44-0d1f6a1b5c11")
+
+
+def derive_uuid(*parts: str) -> str:
+    """Return a UUIDv5 that depends on the parts alone: the same over retries, restarts and replays."""
+    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
+
+
+def parse_time(text: str) -> datetime | None:
+    """Return the UTC time of an ISO 8601 text (space or ``T``, any offset spelling, naive means UTC), else None."""
+    try:
+        value = datetime.fromisoformat(text)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_unix(seconds: float) -> datetime | None:
+    """Return the UTC time of Unix seconds, None when out of the years 1 to 9999."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+_number_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return compact JSON; Decimals become numbers with all their digits."""
+    return _number_encoder.encode(value)
+
+
+def chunk(parts: Sequence[bytes], *, max_events: int, max_body: int, frame: int) -> list[range]:
+    """Cut encoded items into ranges, each within the limits.
+
+    Args:
+        parts: the items' JSON, one per event.
+        max_events: items a request may hold.
+        max_body: bytes a request may hold.
+        frame: bytes around the items; one more per item is counted for its comma.
+
+    An item too large by itself is a range of its own: the vendor, or the caller, refuses it.
+    """
+    ranges = []
+    start, size = 0, frame
+    for index, part in enumerate(parts):
+        cost = len(part) + 1
+        if index > start and (index - start >= max_events or size + cost > max_body):
+            ranges.append(range(start, index))
+            start, size = index, frame
+        size += cost
+    if start < len(parts):
+        ranges.append(range(start, len(parts)))
+    return ranges
