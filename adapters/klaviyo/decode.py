@@ -270,17 +270,17 @@ def _left(it: Occurrence, value: bytes, service: Text) -> Json:
 
 def _key(it: Occurrence, properties: Json, raw: Json) -> str | None:
     """Return the client's own key: `unique_id`, else ``$event_id``; a ``$event_id`` that repeats it is noted."""
-    twin = properties.get("$event_id")
-    if it.unique_id is UNSET or it.unique_id in (None, ""):
+    key, twin = it.unique_id, properties.get("$event_id")
+    if key is UNSET or key is None or key == "":
         if not twin or not isinstance(twin, (str, int)) or twin is True:
             return None
         raw["dedupe_key"] = ["$event_id", properties.pop("$event_id")]
         return str(twin)
-    if not isinstance(it.unique_id, str):
-        raw["dedupe_key"] = ["unique_id", it.unique_id]
-    if twin is not None and type(twin) is type(it.unique_id) and twin == it.unique_id:
+    if not isinstance(key, str):
+        raw["dedupe_key"] = ["unique_id", key]
+    if twin is not None and type(twin) is type(key) and twin == key:
         raw["$event_id"] = ["$event_id", properties.pop("$event_id")]
-    return str(it.unique_id)
+    return str(key)
 
 
 def _money(it: Occurrence, value: bytes, properties: Json, raw: Json) -> Json:

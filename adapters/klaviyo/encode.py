@@ -23,7 +23,7 @@ from adapters.klaviyo.decode import IDENTIFY
 from adapters.klaviyo.encode_person import person
 from adapters.klaviyo.fit import fit, fit_count, fit_name
 from adapters.klaviyo.names import DEVICE, NAME_KEY, SLUG, VOCABULARY
-from adapters.klaviyo.values import in_window, to_number
+from adapters.klaviyo.values import fits, in_window, to_number
 from adapters.klaviyo.wire import NOTHING, UNREADABLE, Json, dig, graft
 from gateway.adapter import Answer, Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes
 from gateway.event import EMPTY_CONTEXT, Commerce, leaves
@@ -32,6 +32,7 @@ _ELSEWHERE: Final = frozenset({"commerce.total", "commerce.currency", "context.i
 """Canonical paths that are no properties: they have fields of their own."""
 
 _BODY_SENT: Final = limits.BODY_SENT.value
+_PROPERTIES: Final = limits.PROPERTIES.value
 _SECONDS: Final = len("2026-07-18T16:04:09")
 
 _HEAD: Final = b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
@@ -128,7 +129,8 @@ def _write(index: int, event: Event) -> Written:
         _put_money(event.commerce, raw, attributes, properties, index, lost)
     if raw:
         _put_key(event, raw, attributes, properties)
-    attributes["properties"] = fit_count(fit(properties, "properties", index, lost), index, lost)
+    if len(properties) > _PROPERTIES or not fits(properties):
+        attributes["properties"] = fit_count(fit(properties, "properties", index, lost), index, lost)
     who = person(event, index, raw, lost)
     if not event.residue:
         return Written(attributes, who, NOTHING, NOTHING, lost)

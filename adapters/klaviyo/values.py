@@ -31,6 +31,8 @@ _INFINITE: Final = float("inf")
 _DIGITS: Final = b"-0123456789"
 _WIDEST: Final = 4
 """Bytes of UTF-8 that one character can take."""
+_ARRAY: Final = limits.ARRAY.value
+_NESTING: Final = limits.NESTING.value
 _MONEY_TEXT: Final = limits.MONEY_TEXT.value
 _PROPERTIES: Final = limits.PROPERTIES.value
 _STRING: Final = limits.STRING.value
@@ -107,37 +109,32 @@ def check_properties(properties: Mapping[str, Any]) -> None:
     """Raise `Invalid` when an event's properties are too many, too long, too deep."""
     if len(properties) > _PROPERTIES:
         raise Invalid("/properties", f"An event may have at most {_PROPERTIES} properties.")
-    check_free(properties, "/properties")
+    if problem := _problem(properties, 0, _STRING):
+        raise Invalid("/properties", problem)
 
 
 def check_free(tree: Mapping[str, Any], pointer: str) -> None:
     """Raise `Invalid` at `pointer` when free JSON holds what Klaviyo does not store."""
-    if problem := _problem(tree.values(), 1, _STRING):
+    if problem := _problem(tree, 0, _STRING):
         raise Invalid(pointer, problem)
 
 
-def _problem(values: Any, depth: int, longest: int) -> str | None:
+def _problem(tree: Any, depth: int, longest: int) -> str | None:
+    """Return what is wrong with an object or an array, `depth` levels below the properties."""
+    if depth > _NESTING:
+        return f"Objects may be nested at most {_NESTING} levels deep."
+    flat = type(tree) is list
+    if flat and len(tree) > _ARRAY:
+        return f"An array may have at most {_ARRAY} elements."
     safe = longest // _WIDEST
-    for value in values:
+    for value in tree if flat else tree.values():
         kind = type(value)
         if kind is str:
             if len(value) > safe and len(value.encode()) > longest:
                 return f"A string may have at most {longest} bytes."
-        elif kind is dict or kind is list:
-            problem = _container_problem(value, depth, longest)
-            if problem:
-                return problem
+        elif (kind is dict or kind is list) and (problem := _problem(value, depth + 1, longest)):
+            return problem
     return None
-
-
-def _container_problem(value: Any, depth: int, longest: int) -> str | None:
-    if depth > limits.NESTING.value:
-        return f"Objects may be nested at most {limits.NESTING.value} levels deep."
-    if type(value) is dict:
-        return _problem(value.values(), depth + 1, longest)
-    if len(value) > limits.ARRAY.value:
-        return f"An array may have at most {limits.ARRAY.value} elements."
-    return _problem(value, depth + 1, longest)
 
 
 def strings(tree: Any) -> Iterator[str]:
@@ -171,4 +168,4 @@ def _inner(value: Any) -> Iterable[Any]:
 
 def fits(properties: Mapping[str, Any]) -> bool:
     """Tell whether free JSON can be sent as it is."""
-    return _problem(properties.values(), 1, _STRING_SENT) is None
+    return _problem(properties, 0, _STRING_SENT) is None
