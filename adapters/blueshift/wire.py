@@ -75,9 +75,18 @@ _READ_BY: Final = {
 }
 
 
-@lru_cache(maxsize=4_096)
+_LONGEST_KEY: Final = 64
+"""Characters; no table has a longer key."""
+
+
 def meaning(table: str, key: str) -> str | None:
     """Return the canonical path that one of the tables reads a key as, None when the key is free there."""
+    return _meaning(table, key) if len(key) <= _LONGEST_KEY else None
+
+
+@lru_cache(maxsize=4_096)
+def _meaning(table: str, key: str) -> str | None:
+    """Cached for keys that a table could hold: a client's longer ones must not fill the memory."""
     for probe in ("1", "2026-11-21"):
         for part, fields in _READ_BY[table].lift({key: probe}).parts.items():
             return f"{part}.{next(iter(fields))}"

@@ -13,6 +13,8 @@ from gateway.log.port import LogStatus
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
+LONGEST_PATH: Final = 100
+"""Characters of a lost path; what is longer counts under its beginning."""
 PATHS: Final = 2_000
 """Series of lost paths kept; further ones are counted under ``(other)``, since clients choose property names."""
 
@@ -37,7 +39,7 @@ class DeliveryStats:
 
     def loss(self, source: str, target: str, path: str, outcome: str) -> None:
         """Count one leaf that did not go across unchanged."""
-        key = (source, target, path, outcome)
+        key = (source, target, path[:LONGEST_PATH], outcome)
         if key not in self.losses and len(self.losses) >= PATHS:
             key = (source, target, "(other)", outcome)
         self.losses[key] += 1

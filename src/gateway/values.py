@@ -81,7 +81,8 @@ def _to_time(value: Any) -> datetime | None:
 
 
 def _from_time(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+    text: str = msgspec.to_builtins(moment)
+    return text
 
 
 _NONE: Final[frozenset[type]] = frozenset()

@@ -15,6 +15,8 @@ from gateway.routing.rules import Patterns, Rule, Send
 
 _MEMO: Final = 10_000
 """Decisions remembered by (source, kind, name); names come from clients, so the memory is bounded."""
+_LONGEST_NAME: Final = 256
+"""Characters of a name that is remembered."""
 
 
 class Router:
@@ -37,12 +39,16 @@ class Router:
         """Return where an event goes; equal decisions are the same object."""
         key = (event.source.name, event.kind, event.name)
         known = self._memo.get(key)
-        if known is None:
+        return self._remember(key) if known is None else known
+
+    def _remember(self, key: tuple[str, Kind, str]) -> Decision:
+        decision = self._decide(*key)
+        decision = self._same.setdefault(decision, decision)
+        if len(key[2]) <= _LONGEST_NAME:
             if len(self._memo) >= _MEMO:
                 self._memo.clear()
-            decision = self._decide(*key)
-            known = self._memo[key] = self._same.setdefault(decision, decision)
-        return known
+            self._memo[key] = decision
+        return decision
 
     def _decide(self, source: str, kind: Kind, name: str) -> Decision:
         deliver: dict[str, str] = {}

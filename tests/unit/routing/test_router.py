@@ -84,7 +84,9 @@ def test_names_of_clients_do_not_fill_the_memory() -> None:
     router = Router(rules({"name": "r", "to": "crm"}), ["crm"])
     for number in range(20_500):
         assert router.decide(event(f"n{number}")).deliver
+    assert router.decide(event("x" * 1_000_000)).deliver
     assert len(router._memo) <= 10_000
+    assert max(len(name) for _, _, name in router._memo) <= 256
 
 
 def changed(send: dict[str, Any], given: Event) -> Event:

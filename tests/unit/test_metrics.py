@@ -1,0 +1,76 @@
+"""Metrics: every count under its name, in a bounded number of series."""
+
+from gateway.inbound.stats import Stats
+from gateway.log.port import LogStatus, TargetStatus
+from gateway.metrics import LONGEST_PATH, PATHS, DeliveryStats, Engine, render
+
+CRM = TargetStatus(
+    target="crm",
+    accepted=10,
+    delivered=4,
+    queued=3,
+    parked=1,
+    dropped=1,
+    dropped_by={"tests": 1},
+    duplicate=1,
+    dead=1,
+    cursor=7,
+    oldest_queued_at=1.0,
+)
+STATUS = LogStatus(targets=[CRM], events=9, bytes=900, head=9)
+
+
+def rendered(inbound: Stats | None = None, delivery: DeliveryStats | None = None) -> set[str]:
+    text = render(inbound or Stats(), delivery or DeliveryStats(), STATUS, {"crm": "held"}, Engine(4096, 2))
+    return set(text.decode().splitlines())
+
+
+def test_the_conservation_sum_of_each_target() -> None:
+    assert rendered() >= {
+        'gateway_accepted_total{target="crm"} 10.0',
+        'gateway_delivered_total{target="crm"} 4.0',
+        'gateway_queued{target="crm"} 3.0',
+        'gateway_parked{target="crm"} 1.0',
+        'gateway_dropped_total{rule="tests",target="crm"} 1.0',
+        'gateway_duplicate_total{target="crm"} 1.0',
+        'gateway_dead{target="crm"} 1.0',
+        'gateway_missing{target="crm"} 0.0',
+        'gateway_target_state{state="held",target="crm"} 1.0',
+        "gateway_log_wal_bytes 4096.0",
+        "gateway_forgotten_keys_total 2.0",
+    }
+
+
+def test_requests_of_several_workers_add_up() -> None:
+    one, other = Stats(), Stats()
+    one.of("shop", "events").add(202, 1, 0.002)
+    other.of("shop", "events").add(202, 3, 0.2)
+    other.of("shop", "events").add(400, 0, 0.001)
+    lines = rendered(Stats([one.all(), other.all()]))
+    assert lines >= {
+        'gateway_requests_total{endpoint="events",source="shop",status="202"} 2.0',
+        'gateway_requests_total{endpoint="events",source="shop",status="400"} 1.0',
+        'gateway_events_accepted_total{endpoint="events",source="shop"} 4.0',
+        'gateway_request_seconds_bucket{endpoint="events",le="0.0025",source="shop"} 2.0',
+        'gateway_request_seconds_bucket{endpoint="events",le="+Inf",source="shop"} 3.0',
+    }
+
+
+def test_attempts_and_losses() -> None:
+    stats = DeliveryStats()
+    stats.attempt("crm", "bulk", "done", 30, 0.1)
+    stats.loss("shop", "crm", "profile.phone", "dropped")
+    assert rendered(delivery=stats) >= {
+        'gateway_attempts_total{endpoint="bulk",target="crm",verdict="done"} 1.0',
+        'gateway_attempted_events_total{endpoint="bulk",target="crm",verdict="done"} 30.0',
+        'gateway_losses_total{outcome="dropped",path="profile.phone",source="shop",target="crm"} 1.0',
+    }
+
+
+def test_names_that_clients_choose_do_not_make_series_without_end() -> None:
+    stats = DeliveryStats()
+    for number in range(PATHS + 500):
+        stats.loss("shop", "crm", f"properties.{number}" + "x" * 10_000, "dropped")
+    assert len(stats.losses) == PATHS + 1
+    assert stats.losses["shop", "crm", "(other)", "dropped"] == 500
+    assert max(len(path) for _, _, path, _ in stats.losses) <= LONGEST_PATH
