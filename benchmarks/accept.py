@@ -72,13 +72,14 @@ def main(rounds: int = 3, seconds: float = 4.0) -> None:
     floor = held["floor"]
     for name, values in held.items():
         ratio = middle([v["per_second"] / f["per_second"] for v, f in zip(values, floor, strict=True)])
+        work = middle([f["cpu_us"] / v["cpu_us"] for v, f in zip(values, floor, strict=True)])
         figures = {
             key: middle([v[key] for v in values]) for key in ("per_second", "cpu_us", "p50_ms", "p99_ms", "memory_mb")
         }
         print(
             f"  {name:29} {figures['per_second']:8.0f} req/s  {figures['cpu_us']:5.1f} us CPU  "
             f"p50 {figures['p50_ms']:5.2f}  p99 {figures['p99_ms']:6.2f} ms  {figures['memory_mb']:4.0f} MB  "
-            f"ratio {ratio:.2f}"
+            f"ratio {ratio:.2f}, by CPU {work:.2f}"
         )
     paced = [gateway_round("info", seconds, 10_000) for _ in range(rounds)]
     print(
