@@ -68,7 +68,10 @@ def _show(folder: Path, stack: contextlib.ExitStack) -> bool:
     click.echo("\nEvery event arrived at every target." if ok else "\nSOMETHING DID NOT ARRIVE; see the logs:")
     if not ok:
         click.echo((folder / "gateway.log").read_text()[-4000:])
-    click.echo(f"\nThe gateway listens at {listen}; its admin listener at {admin}")
+    click.echo(f"\nThe gateway listens at {listen}; its admin listener at {admin}. Try:")
+    click.echo(f"  curl -u {KEYS['blueshift']['event_api_key']}: {listen}/blueshift/api/v1/event \\")
+    click.echo("""      -d '{"event": "view", "email": "you@example.com", "product_id": "TEA-014"}'""")
+    click.echo(f'  KlaviyoAPI("{KEYS["klaviyo"]["private_key"]}", test_host="{listen}/klaviyo")')
     for vendor, process in standins.items():
         click.echo(f"  what arrived at {vendor}: {process.ready['url']}{RECEIVED}")
     click.echo(f"  status: {admin}/status   metrics: {admin}/metrics")
