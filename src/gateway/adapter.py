@@ -151,9 +151,9 @@ class Request(Struct, kw_only=True):
     _headers: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> str | None:
-        """Return the first header of that lower-case name."""
+        """Return the header of that lower-case name; of several the last."""
         if self._headers is None:
-            self._headers = dict(reversed(self.raw_headers))
+            self._headers = dict(self.raw_headers)
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
 

@@ -1,6 +1,6 @@
 """From decoded events to the durable log: decision, duplicate key, encoding."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
 from typing import Final, Protocol
 
@@ -32,12 +32,11 @@ class LogStore:
         self._directory = directory
         self._people: dict[str, People] = {}
 
-    async def append(self, source: Source, events: list[Event]) -> None:
-        """Store events in order; durable when it returns."""
+    def append(self, source: Source, events: Sequence[Event]) -> Awaitable[None]:
+        """Store events in order; durable once awaited."""
         scope = source.adapter.dedupe
-        await self._log.append(
-            [Entry(event.id, dump(event), self._decide(event), dedupe_of(event, scope)) for event in events]
-        )
+        decide = self._decide
+        return self._log.append([Entry(it.id, dump(it), decide(it), dedupe_of(it, scope)) for it in events])
 
     async def known(self) -> None:
         """Wait until the directory knows all earlier events."""

@@ -4,7 +4,7 @@ It stands in front of Starlette's routing: on this path every microsecond is pai
 """
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -31,8 +31,8 @@ NOWHERE: Final = reply(404, b'{"error":"no source answers here"}', "application/
 class Store(Protocol):
     """Where accepted events go."""
 
-    async def append(self, source: Source, events: list[Event]) -> None:
-        """Store events; durable when it returns. Raises `LogUnavailable` when nothing was stored."""
+    def append(self, source: Source, events: Sequence[Event]) -> Awaitable[None]:
+        """Store events; durable once awaited. Raises `LogUnavailable` when nothing was stored."""
 
     async def known(self) -> None:
         """Wait until the directory of people knows all earlier events."""
@@ -119,7 +119,7 @@ class Edge:
         headers = self._count(source, found, len(decoded.events))
         if decoded.events:
             try:
-                await self._store.append(source, list(decoded.events))
+                await self._store.append(source, decoded.events)
             except LogUnavailable as error:
                 self._logger.warning("unavailable", source=source.name, request_id=request.id, reason=str(error))
                 raise _Refused(Refusal(RefusalKind.UNAVAILABLE, RETRY_AFTER_S)) from None

@@ -42,7 +42,7 @@ class Memory:
         """Make a source known."""
         self._adapters[source.name] = source.adapter
 
-    async def append(self, source: Source, events: list[Event]) -> None:
+    async def append(self, source: Source, events: Sequence[Event]) -> None:
         """Keep events."""
         people = self.people(source.name)
         for event in events:

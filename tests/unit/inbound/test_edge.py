@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -33,7 +34,7 @@ class Store:
         self.error = error
         self._people = MemoryPeople(adapter)
 
-    async def append(self, source: Source, events: list[Event]) -> None:
+    async def append(self, source: Source, events: Sequence[Event]) -> None:
         if self.error is not None:
             raise self.error
         self.events += events
