@@ -169,6 +169,10 @@ class Connection(asyncio.Protocol):
 
     # --- httptools -----------------------------------------------------------------------------------
 
+    def on_message_begin(self) -> None:
+        if self._waiter is None:
+            self.usable = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name, value))
 

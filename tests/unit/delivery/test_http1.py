@@ -74,6 +74,11 @@ def test_headers_of_an_interim_answer_are_not_the_answers() -> None:
     assert message.headers == [(b"Content-Length", b"0"), (b"A", b"b")]
 
 
+def test_headers_are_kept_as_they_are() -> None:
+    (message,), _ = talk(b"HTTP/1.1 429 No\r\nServer: caf\xe9\r\nA: b\r\na: c\r\nContent-Length: 0\r\n\r\n")
+    assert message.headers[:3] == [(b"Server", b"caf\xe9"), (b"A", b"b"), (b"a", b"c")]
+
+
 @pytest.mark.parametrize(
     ("answer", "connections"),
     [
@@ -81,6 +86,8 @@ def test_headers_of_an_interim_answer_are_not_the_answers() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", 3),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", 3),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more than was asked for", 3),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", 3),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Len", 3),
     ],
 )
 def test_a_connection_is_kept_only_when_it_is_clean(answer: bytes, connections: int) -> None:

@@ -260,6 +260,9 @@ def test_a_certificate_nobody_vouches_for_is_refused(make: Make, certificate: Pa
                 await call(make(), server.url("https"))
             assert server.seen == []
             assert (await call(make(ca_file=str(certificate)), server.url("https"))).status == 202
+            with pytest.raises(Unanswered, match="CERTIFICATE_VERIFY_FAILED"):
+                await call(make(ca_file=str(certificate)), server.url("https").replace("127.0.0.1", "localhost"))
+            assert len(server.seen) == 1
 
     asyncio.run(story())
 
