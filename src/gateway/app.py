@@ -153,8 +153,13 @@ class Gateway:
         return [] if self._deliverer is None else list(self._deliverer.states())
 
     async def status(self) -> dict[str, Any]:
-        """Return the log's counts and each target's state."""
-        return {"log": await self._log.status(), "targets": self._states(), "trouble": self.trouble()}
+        """Return the log's counts, each target's state, and what is wrong with the log and its checkpoints."""
+        return {
+            "log": await self._log.status(),
+            "targets": self._states(),
+            "trouble": self.trouble(),
+            "checkpoint": self._log.checkpoint_fault,
+        }
 
     async def metrics(self) -> bytes:
         """Return metrics in Prometheus' text format."""

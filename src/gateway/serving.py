@@ -33,9 +33,10 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(2048)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         listener.close()
-        raise ListenError(f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ListenError(f"cannot listen on {host}:{port}: {reason.lower()}") from None
     listener.setblocking(False)
     return listener
 

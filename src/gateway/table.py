@@ -174,11 +174,10 @@ class Table:
             for slot in slots.values():
                 yield slot.path, slot.key
 
-    def lift(self, source: Mapping[str, Any], prefix: str = "") -> Lifted:
+    def lift(self, source: Mapping[str, Any]) -> Lifted:
         """Take the known fields out of a vendor's object.
 
         A value of an impossible type, a null, and a second spelling of a field already taken stay in `rest`.
-        `prefix` goes before the paths in `raw`.
         """
         lifted = Lifted()
         parts, rest, by_key = lifted.parts, lifted.rest, self._by_key
@@ -201,26 +200,26 @@ class Table:
                 continue
             part[field] = taken
             if kind not in quiet:
-                lifted.raw[prefix + path] = [key, value]
+                lifted.raw[path] = [key, value]
         if rest and not self._free_names.isdisjoint(rest):
-            self._reclaim(lifted, prefix)
+            self._reclaim(lifted)
         return lifted
 
-    def _reclaim(self, lifted: Lifted, prefix: str) -> None:
+    def _reclaim(self, lifted: Lifted) -> None:
         """Give free keys that are spelled like canonical names these names; whoever took one gives way."""
         waiting = [key for key in lifted.rest if key in self._names]
         while waiting:
             slot = self._names[waiting.pop()]
             value = lifted.rest.pop(slot.field)
             part = lifted.parts.setdefault(slot.part, {})
-            before = lifted.raw.pop(prefix + slot.path, None)
+            before = lifted.raw.pop(slot.path, None)
             if slot.field in part:
                 key, held = before or (slot.key, part[slot.field])
                 lifted.rest[key] = held
                 waiting += [key] if key in self._names else []
             part[slot.field] = value
             if slot.key != slot.field:
-                lifted.raw[prefix + slot.path] = [slot.field, value]
+                lifted.raw[slot.path] = [slot.field, value]
 
     def lower(self, part: str, value: Any, raw: Raw, out: dict[str, Any], lost: list[str], at: str = "") -> None:
         """Write one closed canonical part into a vendor's object.

@@ -67,6 +67,7 @@ def test_translate_of_a_refused_request_shows_the_answer_and_ends_with_1() -> No
         (["adapters", "acme"], None, "no adapter is called 'acme'"),
         (["check", "-c", "/nonexistent/gateway.yaml"], None, "no such file"),
         (["sandbox", "blueshift", "--credential", "event_api_kye=x"], None, "did you mean 'event_api_key'?"),
+        (["sandbox", "blueshift", "--port", "99999"], None, "99999 is not in the range"),
         (["nonsense"], None, "No such command 'nonsense'"),
     ],
 )
@@ -77,6 +78,14 @@ def test_wrong_usage_is_one_clear_message_on_stderr_and_code_2(
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "x" * 300, "203.0.113.1"])
+def test_an_address_that_is_not_here_is_one_clear_line_and_code_1(host: str) -> None:
+    done = gateway("sandbox", "blueshift", "--host", host)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"gateway: cannot listen on {host}:0: ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_check_tells_everything_wrong_and_ends_with_2() -> None:

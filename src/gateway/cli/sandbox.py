@@ -18,7 +18,7 @@ from gateway.testing.standin import RECEIVED, StandIn
 @click.command()
 @click.argument("vendor")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=0, show_default="a free one", help="Port to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", help="Port to listen on.")
 @click.option(
     "--credential", "credentials", multiple=True, metavar="NAME=VALUE", help="What clients must present; repeatable."
 )

@@ -121,7 +121,8 @@ class StandIn:
         await app(scope, receive, send)
 
     async def _received(self, request: HttpRequest) -> Response:
-        last = int(request.query_params.get("last", "20"))
+        asked = request.query_params.get("last", "20")
+        last = int(asked) if asked.isdecimal() else 20
         report = {
             "events": sum(self.memory.by_name.values()),
             "by_name": dict(self.memory.by_name),
