@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.adapter import Event, Inbound, Outbound
+from gateway.adapter import Event, Inbound, Outbound, Settings
 from gateway.event import KINDS, Kind
 
 from . import auth, decode, decode_customers, decode_web, encode, limits, rules
@@ -89,7 +89,7 @@ INBOUND: Final = (
 )
 
 
-def _is_customer(event: Event) -> bool:
+def _is_customer(event: Event, settings: Settings) -> bool:  # noqa: ARG001  the port's form
     """Tell whether an event says enough for a customer row: an e-mail address or a customer id."""
     return bool(event.profile.email or event.profile.user_id)
 

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -30,7 +30,9 @@ __all__ = [
     "Inbound",
     "Lifted",
     "Limit",
+    "Login",
     "Loss",
+    "Once",
     "Outbound",
     "People",
     "Quota",
@@ -46,6 +48,7 @@ __all__ = [
     "Vocabulary",
     "Window",
     "chunk",
+    "default_options",
     "derive_uuid",
     "json_bytes",
     "load_vocabulary",
@@ -147,6 +150,8 @@ class Request(Struct, kw_only=True):
     """What the path pattern captured."""
     account: Mapping[str, str] = {}
     """The configured credentials that matched; empty before authentication and on open endpoints."""
+    options: Any = None
+    """The source's options: an instance of `Adapter.source_options`, None for an adapter without."""
 
     _headers: dict[bytes, bytes] | None = None
 
@@ -158,11 +163,22 @@ class Request(Struct, kw_only=True):
         return None if value is None else value.decode("latin-1")
 
 
+class Once(Struct, frozen=True):
+    """An event that the vendor counts once in a while; those that follow are answered alike and not stored."""
+
+    key: str
+    """Of all events of the source with this key one is kept."""
+    seconds: float
+    """Time from the one that was kept until another may be."""
+
+
 class Decoded(Struct, frozen=True):
     """What a request means: the events to store, in order, and the answer once they are safe."""
 
     events: Sequence[Event]
     reply: Reply
+    once: Mapping[str, Once] = {}
+    """By id of the event, for those few that are counted once; not for the client's own keys."""
 
 
 class Auth(Struct, frozen=True):
@@ -235,8 +251,11 @@ class Inbound(Struct, frozen=True, kw_only=True):
     """Bytes after decompression; more is TOO_LARGE."""
     windows: tuple[Window, ...] = ()
     """The vendor's own limits on this endpoint; a source counts against them, a sandbox enforces them."""
-    people: bool = False
-    """Whether `decode` asks `request.people`; such a request waits until all earlier events are known there."""
+    people: bool | Callable[[Any], bool] = False
+    """Whether `decode` asks `request.people`; such a request waits until all earlier events are known there.
+
+    A function is asked once, of the source's options.
+    """
 
 
 # --- outbound: we speak to the vendor --------------------------------------------------------------------
@@ -247,6 +266,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     target: str
     credentials: Mapping[str, str]
+    options: Any = None
+    """The target's options: an instance of `Adapter.target_options`, None for an adapter without."""
 
 
 class Loss(Struct, frozen=True):
@@ -296,6 +317,13 @@ class Verdict(Enum):
     """The account is wrong (key, permission): stop the whole target and say so."""
     REJECT = "reject"
     """The vendor will never take this: dead-letter the events it names, or split down to the guilty one."""
+    RENEW = "renew"
+    """The token is spent: log in again and send the same. A fresh token that is refused as well holds the target."""
+    PREPARE = "prepare"
+    """Something has to be there first: call `Outbound.prepare` for the same events, then send the same once more.
+
+    Asked for a second time it rejects.
+    """
 
 
 class Rule(Struct, frozen=True):
@@ -306,6 +334,18 @@ class Rule(Struct, frozen=True):
     """The vendor's error code, or None for any."""
     verdict: Verdict
     why: str
+
+
+class Login(Struct, frozen=True, kw_only=True):
+    """A call that gives a token, which other calls carry. The core makes it when it has none, or a spent one."""
+
+    method: str
+    path: str
+    headers: Callable[[Mapping[str, str]], dict[str, str]]
+    """All request headers, from the target's credentials."""
+    body: Callable[[Mapping[str, str]], bytes]
+    token: Callable[[Answer], str | None]
+    """Takes the token out of an answer; None when it holds none. Refusals are judged as `Outbound.rules` default."""
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
@@ -323,11 +363,18 @@ class Outbound(Struct, frozen=True, kw_only=True):
     It may do so for a whole batch: the core then finds the guilty event by encoding each alone.
     """
     headers: Callable[[Mapping[str, str]], dict[str, str]]
-    """All request headers, authorisation among them, from the target's credentials."""
+    """All request headers, authorisation among them, from the target's credentials.
+
+    With a `login` its token stands among the credentials, under the name `token`.
+    """
     max_events: int
     max_body: int
     """Bytes of one request."""
-    takes: Callable[[Event], bool] | None = None
+    login: Login | None = None
+    """What gives the token that `headers` wants. Endpoints with an equal one share it."""
+    prepare: str | None = None
+    """The name of the endpoint that `Verdict.PREPARE` calls: it may be one of no kinds, called for nothing else."""
+    takes: Callable[[Event, Settings], bool] | None = None
     """Whether the endpoint can carry this event of its kinds; None: all of them.
 
     Pure and cheap, raises nothing. The core asks before `encode`, of the event as the route changed it, and tries the
@@ -346,9 +393,14 @@ class Outbound(Struct, frozen=True, kw_only=True):
     either way. Of a DONE request all others are delivered; of a rejected one they are sent again.
     """
 
-    def carries(self, event: Event) -> bool:
+    def carries(self, event: Event, settings: Settings) -> bool:
         """Tell whether the endpoint can carry an event: it is of its kinds, and `takes` does not refuse it."""
-        return event.kind in self.kinds and (self.takes is None or self.takes(event))
+        return event.kind in self.kinds and (self.takes is None or self.takes(event, settings))
+
+
+def default_options(options: type[Struct] | None) -> Any:
+    """Return the options of a source or target for which a person has set none."""
+    return None if options is None else options()
 
 
 # --- the whole -------------------------------------------------------------------------------------------
@@ -383,8 +435,19 @@ class Adapter(Struct, frozen=True, kw_only=True):
     encodings: frozenset[str] = frozenset()
     """Content-Encodings that clients may use, besides none: gzip, deflate."""
     quota_headers: Callable[[Quota], tuple[tuple[bytes, bytes], ...]] | None = None
-    dedupe: frozenset[Literal["profile", "name"]] = frozenset()
-    """What, besides the source, a client's own key is unique within."""
+    source_options: type[Struct] | None = None
+    """What a person may set for a source under `options`: a frozen Struct with a default for every field.
+
+    Unknown keys and wrong types are told with their line; its `__post_init__` raises `ValueError` for the rest.
+    """
+    target_options: type[Struct] | None = None
+    """The same for a target."""
+    dedupe: frozenset[Literal["profile", "name", "time", "content"]] = frozenset()
+    """What, besides the source, a client's own key is unique within.
+
+    `content`: an event under the same key that says something else is no duplicate: it replaces the earlier one at
+    targets that can replace.
+    """
     mint: Callable[[str], str] | None = None
     """Makes an id of the vendor's form out of a seed, always the same one."""
     outbound: tuple[Outbound, ...] = ()

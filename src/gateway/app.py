@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import gc
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import msgspec
 import uvloop
+from msgspec import Struct
 from starlette.applications import Starlette
 
 from gateway import metrics, registry
@@ -63,21 +65,25 @@ async def open_log(
 
 def build_source(name: str, source: SourceConfig) -> Source:
     """Return a source of the configuration, ready to answer."""
+    adapter = registry.adapter(source.vendor)
     return Source(
         name,
-        registry.adapter(source.vendor),
+        adapter,
         source.credentials,
         path=source_path(name, source),
         hosts=tuple(source.hosts),
         enforce_limits=source.enforce_limits,
+        options=_options(adapter.source_options, source.options),
     )
 
 
 def build_target(name: str, target: TargetConfig) -> TargetSpec:
     """Return a target of the configuration, ready to be delivered to."""
+    adapter = registry.adapter(target.vendor)
     return TargetSpec(
         name=name,
-        adapter=registry.adapter(target.vendor),
+        adapter=adapter,
+        options=_options(adapter.target_options, target.options),
         credentials=target.credentials,
         base_url=target.base_url,
         windows=target_windows(target),
@@ -85,6 +91,10 @@ def build_target(name: str, target: TargetConfig) -> TargetSpec:
         timeouts=Timeouts(connect=min(CONNECT_TIMEOUT_S, target.timeout), read=target.timeout, total=target.timeout),
         max_age=target.max_age_hours * 3600,
     )
+
+
+def _options(wanted: type[Struct] | None, options: Mapping[str, Any]) -> Any:
+    return None if wanted is None else msgspec.convert(options, wanted)
 
 
 class Gateway:

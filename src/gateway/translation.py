@@ -22,6 +22,7 @@ from gateway.adapter import (
     Reply,
     Request,
     Settings,
+    default_options,
 )
 from gateway.errors import UsageError
 from gateway.event import Event, Profile, leaves
@@ -97,6 +98,7 @@ def translate(given: Mapping[str, Any], origin: Adapter, goal: Adapter) -> Trans
     source = Source(origin.slug, origin, [])
     request.people = _Nobody(origin)
     request.source = origin.slug
+    request.options = source.options
     events, reply = _decode(source, request)
     requests, ledger = encode(events, goal)
     return Translation(list(events), requests, ledger, _reply(reply))
@@ -151,7 +153,7 @@ def _decode(source: Source, request: Request) -> tuple[Sequence[Event], Reply]:
 
 def encode(events: Sequence[Event], goal: Adapter) -> tuple[list[OutboundRequest], list[LedgerRow]]:
     """Return the requests that would carry the events to a vendor, and the ledger."""
-    settings = Settings(target=goal.slug, credentials={credential.name: MASK for credential in goal.credentials})
+    settings = _settings(goal)
     requests: list[OutboundRequest] = []
     losses: dict[str, list[Loss]] = {event.id: [] for event in events}
     for endpoint, group in _groups(events, goal):
@@ -170,22 +172,30 @@ def encode(events: Sequence[Event], goal: Adapter) -> tuple[list[OutboundRequest
     return requests, [row for event in events for row in ledger(event, losses[event.id])]
 
 
+def _settings(goal: Adapter) -> Settings:
+    credentials = dict.fromkeys((*(credential.name for credential in goal.credentials), "token"), MASK)
+    return Settings(target=goal.slug, credentials=credentials, options=default_options(goal.target_options))
+
+
 def _groups(events: Sequence[Event], goal: Adapter) -> list[tuple[Outbound | None, list[Event]]]:
     """Cut events into runs for one endpoint; events that need `EncodeError` attribution go one by one."""
     groups: list[tuple[Outbound | None, list[Event]]] = []
-    waiting = {out.name: sum(map(out.carries, events)) for out in goal.outbound if out.pays_from > 1}
+    settings = _settings(goal)
+    waiting = {
+        out.name: sum(out.carries(event, settings) for event in events) for out in goal.outbound if out.pays_from > 1
+    }
     for event in events:
-        endpoint = _endpoint(event, waiting, goal)
+        endpoint = _endpoint(event, waiting, goal, settings)
         fits = endpoint is not None and groups and groups[-1][0] is endpoint
-        if fits and endpoint and _encodes(event, endpoint, goal) and _encodes(groups[-1][1][0], endpoint, goal):
+        if fits and endpoint and _encodes(event, endpoint, settings) and _encodes(groups[-1][1][0], endpoint, settings):
             groups[-1][1].append(event)
         else:
             groups.append((endpoint, [event]))
     return groups
 
 
-def _endpoint(event: Event, waiting: Mapping[str, int], goal: Adapter) -> Outbound | None:
-    fitting = [out for out in goal.outbound if out.carries(event)]
+def _endpoint(event: Event, waiting: Mapping[str, int], goal: Adapter, settings: Settings) -> Outbound | None:
+    fitting = [out for out in goal.outbound if out.carries(event, settings)]
     paying = (out for out in fitting if out.pays_from <= waiting.get(out.name, 1))
     return next(paying, fitting[-1] if fitting else None)
 
@@ -196,10 +206,9 @@ def _why_not(event: Event, goal: Adapter) -> str:
     return f"{goal.title} has no call for {event.kind} events"
 
 
-def _encodes(event: Event, endpoint: Outbound, goal: Adapter) -> bool:
-    credentials = {credential.name: MASK for credential in goal.credentials}
+def _encodes(event: Event, endpoint: Outbound, settings: Settings) -> bool:
     try:
-        endpoint.encode([event], Settings(target=goal.slug, credentials=credentials))
+        endpoint.encode([event], settings)
     except EncodeError:
         return False
     return True

@@ -5,6 +5,7 @@ A case is ``adapters/<vendor>/tests/payloads/<case>.json``::
     {"request": {"method", "path" with query, "headers", "body": JSON value, text or null},
      "response": {"status", "headers", "body"},     optional: what the vendor answered
      "credentials": {name: value},                  optional: the account, where it cannot be seen from the request
+     "options": {name: value},                      optional: what is set for the source
      "source": "where it was read"}
 
 and ``<case>.event.json`` beside it holds the events it means, where it is accepted: ids count up from
@@ -26,9 +27,22 @@ from typing import Any, Final, NamedTuple
 from unittest import mock
 from urllib.parse import unquote
 
+import msgspec
+
 from gateway import event as canonical
 from gateway import registry
-from gateway.adapter import Adapter, Inbound, Outbound, Refusal, RefusalKind, Rejected, Reply, Request, derive_uuid
+from gateway.adapter import (
+    Adapter,
+    Inbound,
+    Outbound,
+    Refusal,
+    RefusalKind,
+    Rejected,
+    Reply,
+    Request,
+    default_options,
+    derive_uuid,
+)
 from gateway.event import Event, Profile
 from gateway.inbound.routes import Source, normal_path
 
@@ -64,6 +78,7 @@ class Case(NamedTuple):
     request: dict[str, Any]
     response: dict[str, Any] | None
     credentials: dict[str, str] | None
+    options: dict[str, Any] | None = None
 
     @property
     def expected(self) -> Path:
@@ -88,7 +103,8 @@ def cases(slug: str) -> Iterator[Case]:
     for path in sorted((home(slug) / "tests" / "payloads").glob("*.json")):
         if not path.name.endswith((".event.json", ".request.json")):
             content = json.loads(path.read_text("utf-8"))
-            yield Case(slug, path, content["request"], content.get("response"), content.get("credentials"))
+            optional = (content.get(key) for key in ("response", "credentials", "options"))
+            yield Case(slug, path, content["request"], *optional)
 
 
 # --- the world around a request --------------------------------------------------------------------------
@@ -117,7 +133,13 @@ def _identifiers(profile: Profile) -> dict[str, str]:
     return {name: getattr(profile, name) for name in names if getattr(profile, name)}
 
 
-def request(adapter: Adapter, recorded: Mapping[str, Any], *, known: bool = False) -> Request:
+def request(
+    adapter: Adapter,
+    recorded: Mapping[str, Any],
+    *,
+    known: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> Request:
     """Return a recorded request as a decoder would be handed it, before routing."""
     path, _, query = recorded["path"].partition("?")
     numbers = count(1)
@@ -132,7 +154,14 @@ def request(adapter: Adapter, recorded: Mapping[str, Any], *, known: bool = Fals
         source=SOURCE,
         new_id=lambda: f"01900000-0000-7000-8000-{next(numbers):012x}",
         people=Crowd(adapter, known=known),
+        options=_options(adapter, options),
     )
+
+
+def _options(adapter: Adapter, options: Mapping[str, Any] | None) -> Any:
+    if options is None or adapter.source_options is None:
+        return default_options(adapter.source_options)
+    return msgspec.convert(options, adapter.source_options)
 
 
 # --- playing ---------------------------------------------------------------------------------------------
@@ -203,8 +232,9 @@ def replay(adapter: Adapter, case: Case) -> Outcome:
 
 def _worlds(adapter: Adapter, case: Case) -> Iterator[Outcome]:
     for known in (False, True):
-        yield play(adapter, request(adapter, case.request, known=known), credentials=case.credentials)
-    yield play(adapter, request(adapter, case.request), stranger=True)
+        asked = request(adapter, case.request, known=known, options=case.options)
+        yield play(adapter, asked, credentials=case.credentials)
+    yield play(adapter, request(adapter, case.request, options=case.options), stranger=True)
     for kind in (RefusalKind.THROTTLED, RefusalKind.UNAVAILABLE, RefusalKind.INTERNAL):
         yield Outcome(False, adapter.refuse(Refusal(kind, RETRY_AFTER), request(adapter, case.request)))
 

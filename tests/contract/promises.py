@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from gateway import event as canonical
-from gateway.adapter import Adapter, Encoded, Inbound, Outbound, Reply, Request, Settings
-from gateway.event import Event
+from gateway.adapter import Adapter, Encoded, Inbound, Outbound, Reply, Request, Settings, default_options
+from gateway.event import Event, Kind
 from gateway.inbound.routes import Source
 from tests.contract.adapter_cases import SOURCE, Outcome, home, request
 
@@ -90,7 +90,13 @@ def credentials(adapter: Adapter) -> dict[str, str]:
 
 def settings_of(adapter: Adapter) -> Settings:
     """Return what encoders are told in these tests."""
-    return Settings(target="crm", credentials=credentials(adapter))
+    return Settings(target="crm", credentials=credentials(adapter), options=default_options(adapter.target_options))
+
+
+def kinds_of(adapter: Adapter, out: Outbound) -> list[Kind]:
+    """Return the kinds an endpoint is called with: its own, or those of the calls that it prepares."""
+    called = [out, *(other for other in adapter.outbound if other.prepare == out.name)]
+    return sorted({kind for other in called for kind in other.kinds})
 
 
 def address(out: Outbound, encoded: Encoded) -> str:
@@ -116,7 +122,8 @@ def check_encoded(out: Outbound, requests: Iterable[Encoded], events: int) -> No
 def decode_back(adapter: Adapter, out: Outbound, encoded: Encoded) -> Outcome:
     """Return what the vendor's own inbound half makes of a request."""
     path = address(out, encoded)
-    asked = request(adapter, {"method": out.method, "path": path, "headers": out.headers(credentials(adapter))})
+    headers = out.headers({**credentials(adapter), "token": "test-token"})
+    asked = request(adapter, {"method": out.method, "path": path, "headers": headers})
     asked.body = encoded.body
     entry = inbound_of(adapter, out, asked)
     asked.account = credentials(adapter)

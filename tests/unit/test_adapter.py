@@ -19,8 +19,11 @@ from tests.contract.adapter_cases import everyone, request
 
 EXPORTED = {
     "Adapter", "Answer", "Auth", "CredentialName", "Decoded", "EncodeError", "Encoded", "Event", "Inbound", "Lifted",
-    "Limit", "Loss", "Outbound", "People", "Quota", "Refusal", "RefusalKind", "Rejected", "Reply", "Request", "Rule",
-    "Settings", "Shape", "Verdict", "Vocabulary", "Window", "chunk", "derive_uuid", "json_bytes", "load_vocabulary",
+    "Limit",
+    "Login", "Loss",
+    "Once", "Outbound", "People", "Quota", "Refusal", "RefusalKind", "Rejected", "Reply", "Request", "Rule",
+    "Settings", "Shape", "Verdict", "Vocabulary", "Window", "chunk",
+    "default_options", "derive_uuid", "json_bytes", "load_vocabulary",
     "matches_any", "parse_time", "parse_unix", "reply",
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.blueshift import ADAPTER
-from adapters.blueshift.tests.support import EVENT_KEY, USER_KEY, foreign, outbound, send
+from adapters.blueshift.tests.support import EVENT_KEY, SETTINGS, USER_KEY, foreign, outbound, send
 from gateway import event as canonical
 from gateway.adapter import Answer, EncodeError, Rule, Verdict
 from gateway.event import Kind, Profile
@@ -46,7 +46,7 @@ def test_customers_carry_identify_where_there_is_a_user_key() -> None:
 )
 def test_a_person_without_email_and_user_id_goes_as_an_event(kind: Kind, profile: Profile, expected: list[str]) -> None:
     event = foreign(kind=kind, name="Identify", profile=profile)
-    assert [entry.name for entry in ADAPTER.outbound if entry.carries(event)] == expected
+    assert [entry.name for entry in ADAPTER.outbound if entry.carries(event, SETTINGS)] == expected
 
 
 @pytest.mark.parametrize("name", ["customers", "customers_bulk"])
@@ -54,7 +54,7 @@ def test_the_customer_endpoints_take_what_a_row_can_be_made_of(name: str) -> Non
     values = (None, "", "x")
     for email, user_id in product(values, values):
         event = foreign(kind="identify", name="Identify", profile=Profile(email=email, user_id=user_id, phone="p"))
-        if outbound(name).carries(event):
+        if outbound(name).carries(event, SETTINGS):
             assert send(name, event)
         else:
             with pytest.raises(EncodeError):

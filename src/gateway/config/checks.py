@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec import Struct
+
 from gateway import registry
 from gateway.adapter import Adapter
 from gateway.config.model import Config, SourceConfig, TargetConfig, source_path
@@ -11,7 +14,7 @@ from gateway.errors import AdapterError, Problem
 from gateway.routing import Rule
 from gateway.routing.paths import Path as EventPath
 from gateway.routing.router import checked_literal
-from gateway.shape_check import unknown
+from gateway.shape_check import problems, unknown
 from gateway.yamlfile import Document, Place
 
 
@@ -150,6 +153,7 @@ def _check_source(document: Document, place: Place, source: SourceConfig) -> Ite
         yield document.problem((*place, "credentials"), "a source needs at least one credentials entry")
     for index, entry in enumerate(source.credentials):
         yield from _check_credentials(document, (*place, "credentials", index), adapter, entry)
+    yield from _check_options(document, (*place, "options"), adapter.source_options, source.options)
 
 
 def _check_target(document: Document, place: Place, target: TargetConfig) -> Iterator[Problem]:
@@ -168,9 +172,26 @@ def _check_target(document: Document, place: Place, target: TargetConfig) -> Ite
     if adapter is None:
         return
     yield from _check_credentials(document, (*place, "credentials"), adapter, target.credentials)
+    yield from _check_options(document, (*place, "options"), adapter.target_options, target.options)
     if not any(set(out.needs) <= target.credentials.keys() for out in adapter.outbound):
         needs = " or ".join(sorted({" with ".join(out.needs) for out in adapter.outbound}))
         yield document.problem((*place, "credentials"), f"cannot send anything to {adapter.title} without {needs}")
+
+
+def _check_options(
+    document: Document, place: Place, wanted: type[Struct] | None, options: Mapping[str, Any]
+) -> Iterator[Problem]:
+    if wanted is None:
+        for name in options:
+            yield document.problem((*place, name), f"there is no option {name!r}: this vendor has none", at_key=True)
+        return
+    wrong = list(problems(document, options, wanted, place))
+    yield from wrong
+    if not wrong:
+        try:
+            msgspec.convert(options, wanted)
+        except msgspec.ValidationError as error:
+            yield document.problem(place, str(error).split(" - at ")[0])
 
 
 def _check_credentials(

@@ -1,7 +1,7 @@
 """`gateway.yaml` as it is written: Structs, and what follows from them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -58,6 +58,8 @@ class SourceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Literal["emulate", "tee"] = "emulate"
     enforce_limits: bool = False
     """Answer 429 beyond the vendor's own limits, as the vendor would."""
+    options: dict[str, Any] = {}
+    """What the vendor's adapter lets a person choose; `gateway adapters VENDOR` lists it."""
 
 
 class WindowConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +88,8 @@ class TargetConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds for one request, connection included."""
     max_age_hours: float = 168
     """An event that could not be delivered for so long is dead-lettered."""
+    options: dict[str, Any] = {}
+    """What the vendor's adapter lets a person choose; `gateway adapters VENDOR` lists it."""
 
 
 class LoggingConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -60,10 +60,12 @@ class Endpoints:
         unusable: those that they do not allow.
     """
 
-    def __init__(self, slug: str, target: str, endpoints: Sequence[Endpoint], unusable: Sequence[Outbound]) -> None:
+    def __init__(
+        self, slug: str, settings: Settings, endpoints: Sequence[Endpoint], unusable: Sequence[Outbound]
+    ) -> None:
         self.all = tuple(endpoints)
         self._slug = slug
-        self._target = target
+        self._settings = settings
         self._unusable = unusable
         self._met: dict[tuple[Kind, tuple[Endpoint, ...]], Way] = {}
         self._of_kind: dict[Kind, Way] = {}
@@ -83,7 +85,7 @@ class Endpoints:
         way = self._of_kind.get(event.kind)
         if way is not None:
             return way
-        carriers = tuple([e for e in self.all if e.outbound.carries(event)])
+        carriers = tuple([e for e in self.all if e.outbound.carries(event, e.settings)])
         if not carriers:
             raise EncodeError(f"{self._slug}: {self._why_not(event)}")
         return self._way(event.kind, carriers)
@@ -100,8 +102,8 @@ class Endpoints:
         kind = event.kind
         refusing = " or ".join(e.outbound.name for e in self.all if kind in e.outbound.kinds)
         for outbound in self._unusable:
-            if outbound.carries(event):
-                needs = f"need {' and '.join(outbound.needs)}, which the target {self._target} has not"
+            if outbound.carries(event, self._settings):
+                needs = f"need {' and '.join(outbound.needs)}, which the target {self._settings.target} has not"
                 others = f" that cannot go to {refusing}" if refusing else ""
                 return f"events of kind {kind}{others} {needs}"
         if refusing:

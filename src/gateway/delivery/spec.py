@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from gateway.adapter import Adapter, Loss, Verdict, Window
+from gateway.adapter import Adapter, Loss, Settings, Verdict, Window, default_options
 from gateway.event import Event
 
 Transform = Callable[[Event, str, str], Event]
@@ -31,6 +31,8 @@ class TargetSpec(Struct, frozen=True, kw_only=True):
     name: str
     adapter: Adapter
     credentials: Mapping[str, str]
+    options: Any = None
+    """An instance of the adapter's `target_options`; None: its defaults."""
     base_url: str | None = None
     """Instead of the vendor's own; a path prefix is kept."""
     windows: tuple[Window, ...] = ()
@@ -56,6 +58,11 @@ class TargetSpec(Struct, frozen=True, kw_only=True):
     """Whether HTTP(S)_PROXY of the environment counts."""
     ca_file: str | None = None
     """Certificates to trust instead of the system's, as a PEM file."""
+
+    def settings(self) -> Settings:
+        """Return what the adapter's encoders are told."""
+        options = default_options(self.adapter.target_options) if self.options is None else self.options
+        return Settings(target=self.name, credentials=self.credentials, options=options)
 
     @property
     def url(self) -> str:

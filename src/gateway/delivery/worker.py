@@ -11,7 +11,6 @@ from typing import Final
 
 import httpx
 
-from gateway.adapter import Settings
 from gateway.delivery.backoff import Flow, Valve
 from gateway.delivery.bell import Bell
 from gateway.delivery.calls import Call
@@ -317,7 +316,7 @@ def _endpoints(spec: TargetSpec, transport: httpx.AsyncBaseTransport, limiter: L
     """Prepare the endpoints that the target's credentials allow."""
     secret = {credential.name for credential in spec.adapter.credentials if credential.secret}
     secrets = tuple(value.encode() for name, value in spec.credentials.items() if name in secret and value)
-    settings = Settings(target=spec.name, credentials=spec.credentials)
+    settings = spec.settings()
     usable, unusable = [], []
     for outbound in spec.adapter.outbound:
         if not all(spec.credentials.get(name) for name in outbound.needs):
@@ -326,4 +325,4 @@ def _endpoints(spec: TargetSpec, transport: httpx.AsyncBaseTransport, limiter: L
         gate = limiter.gate(outbound.name, outbound.windows, target=spec.name, own=spec.windows)
         call = Call(outbound, spec, transport)
         usable.append(Endpoint(outbound, settings, gate, Judge(outbound), call, secrets))
-    return Endpoints(spec.adapter.slug, spec.name, usable, unusable)
+    return Endpoints(spec.adapter.slug, settings, usable, unusable)

@@ -77,6 +77,7 @@ class Edge:
             source=source.name,
             new_id=uuid7,
             people=self._store.people(source.name),
+            options=source.options,
         )
         try:
             endpoint, answer, events = await self._answer(source, request, receive)
@@ -110,7 +111,7 @@ class Edge:
         request.body = await self._body(source, endpoint, request, receive)
         if endpoint.auth is not None:
             _authenticate(source, endpoint, request)
-        if endpoint.people:
+        if found.people:
             await self._store.known()
         try:
             decoded = endpoint.decode(request)

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from gateway.adapter import Adapter, Inbound
+from gateway.adapter import Adapter, Inbound, default_options
 from gateway.inbound.quota import Counter
 
 _SLASHES: Final = re.compile(r"/{2,}")
@@ -25,6 +25,8 @@ class Found(NamedTuple):
     endpoint: Inbound
     params: dict[str, str]
     counter: Counter | None
+    people: bool = False
+    """Whether its decoder asks who is known."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,19 @@ class Source:
     """Mount prefix without a slash at the end."""
     hosts: tuple[str, ...] = ()
     enforce_limits: bool = False
+    options: Any = None
+    """An instance of the adapter's `source_options`; None: its defaults."""
     _exact: dict[tuple[str, str], Found] = field(init=False, repr=False)
     _patterns: list[tuple[str, re.Pattern[str], Found]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.options is None:
+            object.__setattr__(self, "options", default_options(self.adapter.source_options))
         exact: dict[tuple[str, str], Found] = {}
         patterns = []
         for endpoint in self.adapter.inbound:
-            found = Found(endpoint, {}, Counter(endpoint.windows) if endpoint.windows else None)
+            people = endpoint.people if isinstance(endpoint.people, bool) else endpoint.people(self.options)
+            found = Found(endpoint, {}, Counter(endpoint.windows) if endpoint.windows else None, people)
             if "{" in endpoint.path:
                 pattern = _PARAMETER.sub(r"(?P<\1>[^/]+)", re.escape(endpoint.path))
                 patterns.append((endpoint.method, re.compile(pattern), found))

@@ -18,11 +18,14 @@ KNOWN = "Known"
 STRANGE = "Strange"
 
 
-def known(one: Event) -> bool:
+SETTINGS = Settings(target="crm", credentials={})
+
+
+def known(one: Event, settings: Settings) -> bool:
     return one.name == KNOWN
 
 
-def not_strange(one: Event) -> bool:
+def not_strange(one: Event, settings: Settings) -> bool:
     return one.name != STRANGE
 
 
@@ -70,7 +73,7 @@ def test_an_event_that_is_not_taken_is_never_encoded() -> None:
     names = [KNOWN, STRANGE, "Other"]
     delivered(adapter(people, outbound()), *(event(n, name=names[n % 3]) for n in range(30)))
     assert len(given) == 10
-    assert all(map(known, given))
+    assert all(known(one, SETTINGS) for one in given)
 
 
 def test_what_pays_is_counted_among_events_that_could_go_the_same_way() -> None:
@@ -129,7 +132,7 @@ def test_a_kind_is_dead_with_the_reason_where_nothing_usable_has_it() -> None:
 
 
 def test_an_adapter_that_fails_at_one_event_loses_that_one() -> None:
-    def fails(one: Event) -> bool:
+    def fails(one: Event, settings: Settings) -> bool:
         return one.id == "e3" or 1 // (one.id != "e1") == 1
 
     world = delivered(adapter(outbound("picky", takes=fails)), *(event(n) for n in range(4)))
@@ -140,7 +143,7 @@ def test_an_adapter_that_fails_at_one_event_loses_that_one() -> None:
 
 def test_the_event_is_asked_about_as_the_route_changed_it() -> None:
     def transform(one: Event, rule: str, target: str) -> Event:
-        return event(int(one.id[1:]), name=STRANGE if known(one) else KNOWN)
+        return event(int(one.id[1:]), name=STRANGE if known(one, SETTINGS) else KNOWN)
 
     vendor = adapter(outbound("people", takes=known), outbound("events"))
     went = paths(delivered(vendor, event(1, name=KNOWN), event(2, name=STRANGE), transform=transform))
@@ -212,6 +215,6 @@ def test_events_of_a_lane_keep_their_order_whichever_ways_they_go(
         assert by_lane(vendor.accepted, events) == by_lane(kept, events)
         endpoints = {f"/base/{out.name}": out for out in outs}
         by_id = {one.id: one for one in events}
-        assert all(endpoints[a.path].carries(by_id[one]) for a in vendor.arrivals for one in a.ids)
+        assert all(endpoints[a.path].carries(by_id[one], SETTINGS) for a in vendor.arrivals for one in a.ids)
 
     play(story())

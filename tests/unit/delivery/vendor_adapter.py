@@ -93,7 +93,7 @@ def outbound(
     pays_from: int = 1,
     windows: tuple[Window, ...] = (),
     max_body: int = 1_000_000,
-    takes: Callable[[Event], bool] | None = None,
+    takes: Callable[[Event, Settings], bool] | None = None,
     twice: bool = False,
     reversing: bool = False,
     interleaving: bool = False,
