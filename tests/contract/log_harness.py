@@ -201,9 +201,15 @@ class Child:
 # --- words of the tests ----------------------------------------------------------------------------------
 
 
-def entry(name: str, decision: Decision = TO_BOTH, key: bytes | None = None, body: bytes | None = None) -> Entry:
+def entry(
+    name: str,
+    decision: Decision = TO_BOTH,
+    key: bytes | None = None,
+    body: bytes | None = None,
+    once_s: float | None = None,
+) -> Entry:
     """Return an entry whose body says which it is."""
-    return Entry(name, name.encode() if body is None else body, decision, key)
+    return Entry(name, name.encode() if body is None else body, decision, key, once_s)
 
 
 def key(name: str) -> bytes:

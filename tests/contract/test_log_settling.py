@@ -227,6 +227,25 @@ def test_a_key_is_stored_once_within_the_window_and_over_restarts(harness: Harne
     asyncio.run(play())
 
 
+def test_a_key_with_a_time_of_its_own_counts_from_the_event_that_was_stored(harness: Harness) -> None:
+    """Not from the last one refused; over restarts, and longer than the log's window."""
+
+    async def play() -> None:
+        async with harness.opened(duplicate_window_s=60) as log:
+            await log.register(TARGETS)
+            await log.append([entry("e1", key=key("open"), once_s=1200), entry("e2", key=key("open"), once_s=1200)])
+            await log.append([entry("e3", key=key("buy"), once_s=1e8), entry("e4", key=key("other"), once_s=1200)])
+            harness.clock.now += 1000
+            await log.append([entry("e5", key=key("open"), once_s=1200)])
+        async with harness.opened(duplicate_window_s=60) as log:
+            harness.clock.now += 201
+            await log.append([entry("e6", key=key("open"), once_s=1200), entry("e7", key=key("buy"), once_s=1e8)])
+            assert await bodies(log, "crm") == ["e1", "e3", "e4", "e6"]
+            assert (await balance(log))["mail"]["duplicate"] == 3
+
+    asyncio.run(play())
+
+
 def test_a_key_stored_by_another_process_is_a_duplicate(harness: Harness) -> None:
     async def play() -> None:
         with harness.child("append_when_told", "ingest+", "a", "b") as child:

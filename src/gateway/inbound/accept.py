@@ -1,16 +1,20 @@
 """From decoded events to the durable log: decision, duplicate key, encoding."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final, Protocol
 
-from gateway.adapter import People
+import msgspec
+
+from gateway.adapter import Once, People
 from gateway.decision import Decision
-from gateway.event import Event, dump, lane
+from gateway.event import Event, Origin, dump, lane
 from gateway.inbound.routes import Source
 from gateway.log.port import Entry, Log
 
 _DEDUPE_BYTES: Final = 16
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Directory(Protocol):
@@ -32,11 +36,19 @@ class LogStore:
         self._directory = directory
         self._people: dict[str, People] = {}
 
-    def append(self, source: Source, events: Sequence[Event]) -> Awaitable[None]:
+    def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once]) -> Awaitable[None]:
         """Store events in order; durable once awaited."""
         scope = source.adapter.dedupe
         decide = self._decide
+        if once:
+            return self._log.append([self._entry(it, scope, once.get(it.id)) for it in events])
         return self._log.append([Entry(it.id, dump(it), decide(it), dedupe_of(it, scope)) for it in events])
+
+    def _entry(self, event: Event, scope: frozenset[str], once: Once | None) -> Entry:
+        if once is None:
+            return Entry(event.id, dump(event), self._decide(event), dedupe_of(event, scope))
+        key = _hash(f"{event.source.name}\x1fonce\x1f{once.key}")
+        return Entry(event.id, dump(event), self._decide(event), key, once.seconds)
 
     async def known(self) -> None:
         """Wait until the directory knows all earlier events."""
@@ -57,5 +69,16 @@ def dedupe_of(event: Event, scope: frozenset[str]) -> bytes | None:
         return None
     profile = lane(event) if "profile" in scope else ""
     name = event.name if "name" in scope else ""
-    text = f"{event.source.name}\x1f{profile}\x1f{name}\x1f{key}"
+    time = f"\x1f{event.occurred_at}" if "time" in scope else ""
+    content = f"\x1f{_content(event)}" if "content" in scope else ""
+    return _hash(f"{event.source.name}\x1f{profile}\x1f{name}{time}{content}\x1f{key}")
+
+
+def _content(event: Event) -> str:
+    """Return what stands for all that the client said."""
+    said = msgspec.structs.replace(event, id="", received_at=_NEVER, source=Origin(name="", vendor="", endpoint=""))
+    return blake2b(dump(said), digest_size=_DEDUPE_BYTES).hexdigest()
+
+
+def _hash(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DEDUPE_BYTES).digest()

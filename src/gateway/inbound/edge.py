@@ -4,11 +4,11 @@ It stands in front of Starlette's routing: on this path every microsecond is pai
 """
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from gateway.adapter import Inbound, People, Refusal, RefusalKind, Rejected, Reply, Request, reply
+from gateway.adapter import Inbound, Once, People, Refusal, RefusalKind, Rejected, Reply, Request, reply
 from gateway.errors import LogUnavailable
 from gateway.event import Event
 from gateway.ids import request_id, uuid7
@@ -31,7 +31,7 @@ NOWHERE: Final = reply(404, b'{"error":"no source answers here"}', "application/
 class Store(Protocol):
     """Where accepted events go."""
 
-    def append(self, source: Source, events: Sequence[Event]) -> Awaitable[None]:
+    def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once]) -> Awaitable[None]:
         """Store events; durable once awaited. Raises `LogUnavailable` when nothing was stored."""
 
     async def known(self) -> None:
@@ -120,7 +120,7 @@ class Edge:
         headers = self._count(source, found, len(decoded.events))
         if decoded.events:
             try:
-                await self._store.append(source, decoded.events)
+                await self._store.append(source, decoded.events, decoded.once)
             except LogUnavailable as error:
                 self._logger.warning("unavailable", source=source.name, request_id=request.id, reason=str(error))
                 raise _Refused(Refusal(RefusalKind.UNAVAILABLE, RETRY_AFTER_S)) from None

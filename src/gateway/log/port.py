@@ -18,6 +18,8 @@ class Entry(Struct, frozen=True):
     decision: Decision
     dedupe: bytes | None = None
     """16 bytes that stand for the client's own key within its scope; None: never a duplicate."""
+    once_s: float | None = None
+    """Seconds for which `dedupe` counts from the event that was stored; None: the log's window."""
 
 
 class Record(Struct, frozen=True):

@@ -66,7 +66,13 @@ _V1: Final = (
     "CREATE TABLE probe (filler BLOB NOT NULL)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1,)
+_V2: Final = (
+    # Keys that count until a time of their own (Unix milliseconds).
+    "CREATE TABLE once (key BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX once_by_end ON once (until)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2)
 """Statements that lead from each version to the next; a new file passes through all of them."""
 
 

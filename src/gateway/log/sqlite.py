@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from gateway.errors import LogError, LogUnavailable
-from gateway.log import dedupe, exceptions, reader, schema
+from gateway.log import dedupe, exceptions, once, reader, schema
 from gateway.log import targets as tables
 from gateway.log.checkpoint import Checkpointer, wal_bytes
 from gateway.log.dedupe import Duplicates
@@ -233,17 +233,29 @@ def _chores(role: Role, pruner: Pruner, duplicates: Duplicates, clock: Callable[
     chores = []
     start = time.monotonic()
     window = duplicates.window_ms
+
+    def now() -> int:
+        return int(clock() * 1000)
+
     if role in ("all", "deliver"):
         chores.append(Chore(pruner.wanted, pruner.step, PRUNE_EVERY_S, start + PRUNE_EVERY_S))
     if window:
         chores.append(
             Chore(
-                lambda connection: dedupe.untidy(connection, window, int(clock() * 1000)),
-                lambda connection: dedupe.tidy(connection, window, int(clock() * 1000)),
+                lambda connection: dedupe.untidy(connection, window, now()),
+                lambda connection: dedupe.tidy(connection, window, now()),
                 TIDY_EVERY_S,
                 start + TIDY_EVERY_S,
             )
         )
+    chores.append(
+        Chore(
+            lambda connection: once.untidy(connection, now()),
+            lambda connection: once.tidy(connection, now()),
+            TIDY_EVERY_S,
+            start + TIDY_EVERY_S,
+        )
+    )
     return chores
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from gateway.decision import Decision
+from gateway.log import once
 from gateway.log.dedupe import Duplicates
 from gateway.log.port import Entry
 from gateway.log.schema import NOTHING
@@ -44,9 +45,13 @@ class Appender:
         for entry in entries:
             key = entry.dedupe
             if key is not None:
-                if key in fresh or self.duplicates.seen(key):
+                if entry.once_s is not None:
+                    if not once.first(connection, key, entry.once_s, at):
+                        continue
+                elif key in fresh or self.duplicates.seen(key):
                     continue
-                fresh[key] = None
+                else:
+                    fresh[key] = None
             known = self._by_object.get(id(entry.decision))
             decision = known[1] if known else self._intern(connection, entry.decision)
             place += 1

@@ -6,6 +6,7 @@ besides; a stand-in alone would only prove that two halves of one mind agree.
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.adapter import Adapter, People
+from gateway.adapter import Adapter, Once, People
 from gateway.event import Event, Profile
 from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources
@@ -37,18 +38,28 @@ class Memory:
         self.ids: Counter[str] = Counter()
         self._people: dict[str, MemoryPeople] = {}
         self._adapters: dict[str, Adapter] = {}
+        self._once: dict[str, float] = {}
 
     def serve(self, source: Source) -> None:
         """Make a source known."""
         self._adapters[source.name] = source.adapter
 
-    async def append(self, source: Source, events: Sequence[Event]) -> None:
-        """Keep events."""
+    async def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once]) -> None:
+        """Keep events, but for those that count once and were kept before."""
         people = self.people(source.name)
         for event in events:
+            if event.id in once and not self._first(once[event.id]):
+                continue
             self.events.append(event)
             self.by_name[event.name] += 1
             people.meet(event.profile)
+
+    def _first(self, once: Once) -> bool:
+        now = monotonic()
+        if self._once.get(once.key, now) > now:
+            return False
+        self._once[once.key] = now + once.seconds
+        return True
 
     async def known(self) -> None:
         """Everybody is known at once."""

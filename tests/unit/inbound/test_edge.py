@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from starlette.applications import Starlette
 
-from gateway.adapter import Adapter, People, Window
+from gateway.adapter import Adapter, Once, People, Window
 from gateway.errors import LogUnavailable
 from gateway.event import Event
 from gateway.inbound.edge import Edge
@@ -34,7 +34,7 @@ class Store:
         self.error = error
         self._people = MemoryPeople(adapter)
 
-    async def append(self, source: Source, events: Sequence[Event]) -> None:
+    async def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once]) -> None:
         if self.error is not None:
             raise self.error
         self.events += events
