@@ -24,6 +24,8 @@ class Endpoint:
     judge: Judge
     call: Call
     secrets: tuple[bytes, ...]
+    prepare: "Endpoint | None" = None
+    """What its verdict PREPARE calls."""
     ways: "list[Way]" = field(default_factory=list)
     """All that lead through it, as far as met."""
 

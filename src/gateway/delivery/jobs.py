@@ -6,6 +6,7 @@ from enum import Enum, auto
 from gateway.adapter import Encoded, Verdict
 from gateway.delivery.batching import encode
 from gateway.delivery.endpoints import Endpoint
+from gateway.delivery.insisting import insist
 from gateway.delivery.judge import Judgement
 from gateway.delivery.lanes import Item, Lane
 from gateway.delivery.sending import Sender, Sent
@@ -92,7 +93,7 @@ class Job:
         if (size := len(request.body)) > (limit := self._endpoint.outbound.max_body):
             why = Judgement(Verdict.SPLIT, f"{size} bytes in one request, where the vendor takes {limit}")
             return self._split(Sent(request, items, None, why))
-        sent = await self._sender.exchange(self._endpoint, request, items)
+        sent = await insist(self._sender, self._endpoint, request, items)
         verdict = sent.judgement.verdict
         if verdict is Verdict.DONE:
             return self._done(sent, final)

@@ -5,6 +5,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
 from gateway.adapter import Answer, Encoded, Outbound, Rule, Verdict
+from gateway.delivery.login import NotLoggedIn
 
 LONGEST_PAUSE: Final = 86_400.0
 """Seconds: a vendor that asks for more is asked again after this."""
@@ -62,6 +63,15 @@ class Judge:
         except Exception:  # noqa: BLE001 - an answer in an unforeseen form names nobody, whatever trips over it
             return {}
         return {position: reason for position, reason in named.items() if 0 <= position < len(request.events)}
+
+
+def login_judgement(failed: NotLoggedIn) -> Judgement:
+    """Return what a failed login means for the events that wait for it: no fault of theirs, so never their end."""
+    if failed.answer is None:
+        return Judgement(Verdict.RETRY, str(failed))
+    verdict = _default(failed.answer.status)
+    passing = verdict in (Verdict.RETRY, Verdict.THROTTLE)
+    return Judgement(verdict if passing else Verdict.HOLD, str(failed))
 
 
 def _fits(rule: Rule, status: int) -> bool:

@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 
 from gateway.adapter import Answer, Encoded, Verdict
 from gateway.delivery.backoff import THROTTLE_CAP, Valve, equal_jitter, full_jitter
-from gateway.delivery.calls import Unanswered
 from gateway.delivery.endpoints import Endpoint
-from gateway.delivery.judge import Judgement, pause_of, quota_pause
+from gateway.delivery.judge import Judgement, login_judgement, pause_of, quota_pause
 from gateway.delivery.lanes import Item, Lane, Lanes
+from gateway.delivery.line import Unanswered
+from gateway.delivery.login import NotLoggedIn
 from gateway.delivery.settling import Settler
 from gateway.delivery.spec import Attempt, Hooks, TargetSpec
 from gateway.log.port import DeadLetter, Parked
@@ -60,6 +61,10 @@ class Sender:
 
     async def exchange(self, endpoint: Endpoint, request: Encoded, items: Sequence[Item]) -> Sent:
         """Send one request once the gate is open, and judge the answer."""
+        try:
+            token = await endpoint.call.token()
+        except NotLoggedIn as error:
+            return self._not_logged_in(endpoint, Sent(request, items, error.answer, login_judgement(error)))
         gate, events = endpoint.gate, len(request.events)
         begun = self.now()
         while gate.room(begun) < min(events, gate.largest):
@@ -69,8 +74,10 @@ class Sender:
         self.in_flight += 1
         answer: Answer | None = None
         try:
-            answer = await endpoint.call.send(request.body, request.path)
+            answer = await endpoint.call.send(request.body, request.path, token)
             judgement = endpoint.judge.verdict(answer)
+            if judgement.verdict is Verdict.RENEW:
+                endpoint.call.spent(token)
         except Unanswered as error:
             judgement = Judgement(Verdict.RETRY, str(error))
         finally:
@@ -78,10 +85,19 @@ class Sender:
             gate.give(events, self.now())
         self._pause(endpoint, answer, judgement, begun)
         sent = Sent(request, items, answer, judgement)
+        self._observe(endpoint, sent, begun)
+        return sent
+
+    def _observe(self, endpoint: Endpoint, sent: Sent, begun: float) -> None:
         try:
             self._tell(endpoint, sent, begun)
         except Exception as error:  # noqa: BLE001 - the request is sent: its outcome must be settled all the same
             self.trouble = f"a hook failed: {error!r}"
+
+    def _not_logged_in(self, endpoint: Endpoint, sent: Sent) -> Sent:
+        begun = self.now()
+        self._pause(endpoint, sent.answer, sent.judgement, begun)
+        self._observe(endpoint, sent, begun)
         return sent
 
     def _pause(self, endpoint: Endpoint, answer: Answer | None, judgement: Judgement, begun: float) -> None:

@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 from typing import Final
 
 import httpx
 
+from gateway.adapter import Login
 from gateway.delivery.backoff import Flow, Valve
 from gateway.delivery.bell import Bell
 from gateway.delivery.calls import Call
@@ -20,6 +22,8 @@ from gateway.delivery.jobs import Job
 from gateway.delivery.judge import Judge
 from gateway.delivery.lanes import FACTOR, OVERHEAD, Item, Lane, Lanes
 from gateway.delivery.limiter import Limiter
+from gateway.delivery.line import Line
+from gateway.delivery.login import Session
 from gateway.delivery.sending import Context, Sender
 from gateway.delivery.settling import RETRY_EVERY, Settler
 from gateway.delivery.spec import Hooks, TargetSpec, TargetState, Transform, identity
@@ -317,12 +321,17 @@ def _endpoints(spec: TargetSpec, transport: httpx.AsyncBaseTransport, limiter: L
     secret = {credential.name for credential in spec.adapter.credentials if credential.secret}
     secrets = tuple(value.encode() for name, value in spec.credentials.items() if name in secret and value)
     settings = spec.settings()
-    usable, unusable = [], []
+    line = Line(spec, transport)
+    logins = {out.login for out in spec.adapter.outbound if out.login is not None}
+    sessions: dict[Login | None, Session] = {login: Session(login, spec, line) for login in logins}
+    usable: dict[str, Endpoint] = {}
+    unusable = []
     for outbound in spec.adapter.outbound:
         if not all(spec.credentials.get(name) for name in outbound.needs):
             unusable.append(outbound)
             continue
         gate = limiter.gate(outbound.name, outbound.windows, target=spec.name, own=spec.windows)
-        call = Call(outbound, spec, transport)
-        usable.append(Endpoint(outbound, settings, gate, Judge(outbound), call, secrets))
-    return Endpoints(spec.adapter.slug, settings, usable, unusable)
+        call = Call(outbound, spec, line, sessions.get(outbound.login))
+        usable[outbound.name] = Endpoint(outbound, settings, gate, Judge(outbound), call, secrets)
+    ready = [replace(one, prepare=usable.get(one.outbound.prepare or "")) for one in usable.values()]
+    return Endpoints(spec.adapter.slug, settings, ready, unusable)

@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.delivery.calls import Call, Unanswered
+from gateway.delivery.calls import Call
 from gateway.delivery.http1 import LeanTransport
+from gateway.delivery.line import Line, Unanswered
 from gateway.delivery.spec import TargetSpec
 from gateway.delivery.transport import AiohttpTransport
 from tests.unit.delivery.vendor_adapter import adapter, outbound, window
@@ -91,7 +92,7 @@ def test_cookies_are_forgotten(make: Make) -> None:
         async with serving(lambda seen, writer: raw(set_cookie="a=b; Path=/")) as server:
             transport = make()
             spec = TargetSpec(name="crm", adapter=adapter(), credentials={"key": "k"}, base_url=server.url())
-            one = Call(outbound(), spec, transport)
+            one = Call(outbound(), spec, Line(spec, transport))
             await one.send(b"[]")
             await one.send(b"[]")
             await transport.aclose()

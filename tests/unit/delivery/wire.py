@@ -10,6 +10,7 @@ import httpx
 
 from gateway.adapter import Answer
 from gateway.delivery.calls import Call
+from gateway.delivery.line import Line
 from gateway.delivery.spec import TargetSpec, Timeouts
 from tests.unit.delivery.vendor_adapter import adapter, outbound
 
@@ -99,6 +100,6 @@ async def call(
     timeouts = Timeouts(connect=2.0, read=0.2, total=0.4)
     target = TargetSpec(name="crm", adapter=adapter(), credentials={"key": "k"}, base_url=url, timeouts=timeouts)
     try:
-        return await Call(outbound(), target, transport).send(body, path)
+        return await Call(outbound(), target, Line(target, transport)).send(body, path)
     finally:
         await transport.aclose()
