@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.event import ConsentChange
 
-from .names import Lost
+from .names import GRANTED_BY_EVENT, Lost
 from .times import read_time, write_time
 
 FLAGS: Final = {
@@ -34,7 +34,6 @@ SUBSCRIBED: Final = "subscription_group_subscribed"
 MARKS: Final = frozenset({*FLAGS, EVERY, GROUPS, GROUP})
 """An object without any of these holds no permission."""
 
-GRANTED_BY_EVENT: Final = {"subscribe": True, "unsubscribe": False}
 _CHANNEL_FLAG: Final = {channel: key for key, channel in FLAGS.items()}
 _ILLEGAL: Final = re.compile(r"[^A-Za-z0-9_-]")
 

@@ -164,7 +164,7 @@ def _take_person(
     return changes
 
 
-_CONSENT_EVENTS: Final = frozenset(consent.GRANTED_BY_EVENT)
+_CONSENT_EVENTS: Final = frozenset(names.GRANTED_BY_EVENT)
 _IDS: Final = frozenset({*TOKEN_KEYS, "uuid"})
 
 

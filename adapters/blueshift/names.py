@@ -21,6 +21,10 @@ _FOR_KIND: Final = {"screen": "pageload", "group": "identify"}
 """Segment calls without a Blueshift event of their own."""
 
 
+GRANTED_BY_EVENT: Final = {"subscribe": True, "unsubscribe": False}
+"""Events whose name says a permission: for e-mail."""
+
+
 class Lost(NamedTuple):
     """What happened to one leaf of an event: a `Loss` before it is known which event of a batch it is."""
 
@@ -57,7 +61,7 @@ def legal(name: str) -> str:
 
 def survives(sent: Any) -> bool:
     """Tell whether `write_name` would write what was sent without being told."""
-    return isinstance(sent, str) and (sent in _VENDOR_NAMES or legal(sent) == sent)
+    return isinstance(sent, str) and (sent in _VENDOR_NAMES or (legal(sent) == sent and sent not in _OTHER_NAMES))
 
 
 def write_name(event: Event, kept: Mapping[str, Any], out: dict[str, Any], lost: list[Lost]) -> None:
@@ -85,7 +89,14 @@ def _means(sent: Any, event: Event) -> bool:
 def _vendor_name(event: Event, lost: list[Lost]) -> str:
     if event.kind != "track":
         return _name_of_kind(event, lost)
-    return _KNOWN.get(event.name) or _free_name(event.name, lost)
+    known = _KNOWN.get(event.name)
+    if known is None or (known in GRANTED_BY_EVENT and not _is_of_email(event, GRANTED_BY_EVENT[known])):
+        return _free_name(event.name, lost)
+    return known
+
+
+def _is_of_email(event: Event, granted: bool) -> bool:
+    return any((change.granted, change.channel, change.group) == (granted, "email", None) for change in event.consent)
 
 
 def _name_of_kind(event: Event, lost: list[Lost]) -> str:
@@ -112,4 +123,6 @@ _KNOWN: Final = {shape.name: shape.vendor_name for shape in VOCABULARY.shapes() 
 _OTHER_CALLS: Final = frozenset(
     name for shape in VOCABULARY.shapes() if shape.kind != "track" for name in (shape.vendor_name, *shape.also)
 )
+_OTHER_NAMES: Final = frozenset(name for shape in VOCABULARY.shapes() for name in shape.also)
+"""Names that stand for an event which we write under another one."""
 _VENDOR_NAMES: Final = frozenset(shape.vendor_name for shape in VOCABULARY.shapes())

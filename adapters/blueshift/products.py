@@ -27,7 +27,10 @@ FLAT: Final = "flat"
 MARKS: Final = frozenset({*LINES, *IDS, *FLAT_IDS})
 """An event without any of these names no product."""
 
-FLAT_EVENTS: Final = frozenset({"Product Viewed", "Product Added", "Product Removed"})
+FLAT_EVENTS: Final = frozenset({
+    "Product Viewed", "Product Added", "Product Removed", "Product Added to Wishlist", "Product Removed from Wishlist",
+    "Ordered Product",
+})  # fmt: skip
 """Events whose single product stands flat."""
 
 _ID_KEYS: Final = tuple(IDS)

@@ -23,7 +23,7 @@ from adapters.klaviyo.decode_person import (
     wrapped,
 )
 from adapters.klaviyo.errors import CORS, Invalid, answering, shapeless
-from adapters.klaviyo.names import LAST_FLAT, NAME_KEY, NEWEST, SLUG, VOCABULARY, floor_revision
+from adapters.klaviyo.names import CONSENT, LAST_FLAT, NAME_KEY, NEWEST, SLUG, VOCABULARY, floor_revision
 from adapters.klaviyo.values import amount, check_depth, check_properties, moment, to_number
 from adapters.klaviyo.wire import (
     NOTHING,
@@ -218,7 +218,7 @@ def event(
         dedupe_key=dedupe_key,
         profile=_with_device(about, lifted) if "profile" in lifted.parts else about,
         commerce=commerce,
-        consent=person.consent,
+        consent=(CONSENT[metric.name],) if metric.name in CONSENT and not person.consent else person.consent,
         context=lifted.context() if person.ip is None else lifted.context(ip=person.ip),
         properties=lifted.properties(),
         residue=_residue(raw, _rest(left, person, rest), metric.name, shape.vendor_name, residue),

@@ -22,7 +22,7 @@ from adapters.klaviyo import limits
 from adapters.klaviyo.decode import IDENTIFY
 from adapters.klaviyo.encode_person import person
 from adapters.klaviyo.fit import fit, fit_count, fit_name
-from adapters.klaviyo.names import DEVICE, NAME_KEY, SLUG, VOCABULARY
+from adapters.klaviyo.names import CONSENT, CONSENT_METRIC, DEVICE, NAME_KEY, SLUG, VOCABULARY
 from adapters.klaviyo.values import fits, in_window, to_number
 from adapters.klaviyo.wire import NOTHING, UNREADABLE, Json, dig, graft
 from gateway.adapter import Answer, Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes
@@ -131,7 +131,7 @@ def _write(index: int, event: Event) -> Written:
         _put_key(event, raw, attributes, properties)
     if len(properties) > _PROPERTIES or not fits(properties):
         attributes["properties"] = fit_count(fit(properties, "properties", index, lost), index, lost)
-    who = person(event, index, raw, lost)
+    who = person(event, index, raw, lost, told=CONSENT.get(metric))
     if not event.residue:
         return Written(attributes, who, NOTHING, NOTHING, lost)
     _report_residue(event, index, lost)
@@ -146,6 +146,10 @@ def _metric(event: Event, shape: Shape, kept: Json, index: int, lost: list[Loss]
         raise EncodeError("the event has no name, and Klaviyo's metrics need one")
     if event.kind == "group":
         lost.append(Loss(index, "kind", "coerced", "Klaviyo has no groups; recorded as an event.", "metric"))
+    if event.consent:
+        first = event.consent[0]
+        if said := CONSENT_METRIC.get((event.name, first.granted, first.channel)):
+            return said
     return fit_name(shape.vendor_name, index, lost)
 
 

@@ -17,7 +17,7 @@ from adapters.klaviyo.names import IDENTIFY_TRAITS, KX, LOCATION, PROFILE, SLUG,
 from adapters.klaviyo.values import is_email, is_phone
 from adapters.klaviyo.wire import Json
 from gateway.adapter import EncodeError, Event, Loss
-from gateway.event import EMPTY_CONTEXT, Profile, leaves
+from gateway.event import EMPTY_CONTEXT, ConsentChange, Profile, leaves
 
 _Check = Callable[[str], Any]
 
@@ -45,10 +45,20 @@ _NAMES: Final = frozenset({*(key for _, key, *_ in _REFUSED), "_kx"})
 """Keys of which a profile needs one."""
 
 _NO_CONSENT: Final = "Klaviyo takes permissions through its subscription calls, not with events or profiles."
+_TOLD: Final = ("consent[0].granted", "consent[0].channel")
+"""What a metric's name can say."""
 _NO_ID: Final = "no identifier that Klaviyo takes: id, email, phone (E.164), external_id, anonymous_id or _kx"
 
 
-def person(event: Event, index: int, raw: Json, lost: list[Loss], *, identify: bool = False) -> Json:
+def person(
+    event: Event,
+    index: int,
+    raw: Json,
+    lost: list[Loss],
+    *,
+    identify: bool = False,
+    told: ConsentChange | None = None,
+) -> Json:
     """Return the profile resource, ``{"type", "id", "attributes"}``.
 
     Args:
@@ -57,6 +67,7 @@ def person(event: Event, index: int, raw: Json, lost: list[Loss], *, identify: b
         raw: the client's own spellings, by canonical path.
         lost: receives what did not go across unchanged.
         identify: whether it goes to the profile endpoint, which takes no anonymous id.
+        told: the permission that the metric's name says.
 
     Raises:
         EncodeError: nothing in it says who it is, as far as Klaviyo would know.
@@ -74,7 +85,7 @@ def person(event: Event, index: int, raw: Json, lost: list[Loss], *, identify: b
     if "id" not in data and _NAMES.isdisjoint(attributes):
         raise EncodeError(_NO_ID)
     if event.consent:
-        _put_consent(event, properties, raw, index, lost)
+        _put_consent(event, properties, raw, index, lost, told)
     if event.context is not EMPTY_CONTEXT and event.context.ip is not None:
         LOCATION.lower("context", event.context, raw, location, [])
     if location:
@@ -142,10 +153,15 @@ def _put_ids(ids: dict[str, str], data: Json, attributes: Json, index: int, lost
             data["id"] = value
 
 
-def _put_consent(event: Event, properties: Json, raw: Json, index: int, lost: list[Loss]) -> None:
+def _put_consent(
+    event: Event, properties: Json, raw: Json, index: int, lost: list[Loss], told: ConsentChange | None
+) -> None:
     before = raw.get("consent")
     if before and consent_of(before[1]) == event.consent:
         properties["$consent"] = before[1]
         return
+    first = event.consent[0]
+    is_told = told is not None and (first.granted, first.channel) == (told.granted, told.channel)
     for path, _ in leaves(msgspec.to_builtins(event.consent), "consent"):
-        lost.append(Loss(index, path, "dropped", _NO_CONSENT))
+        if not (is_told and path in _TOLD):
+            lost.append(Loss(index, path, "dropped", _NO_CONSENT))

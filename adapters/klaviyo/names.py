@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from gateway.adapter import load_vocabulary
+from gateway.event import ConsentChange
 
 SLUG: Final = "klaviyo"
 KX: Final = "klaviyo_kx"
@@ -36,6 +37,18 @@ DEVICE: Final = VOCABULARY.table("device")
 """Where an event has the device, among its own properties."""
 NAME_KEY: Final = {"page": "Page Name", "screen": "Screen Name"}
 """Where the name of a page or a screen goes, which is no metric's name."""
+
+CONSENT: Final = {
+    "Subscribed to Email Marketing": ConsentChange(granted=True, channel="email"),
+    "Unsubscribed from Email Marketing": ConsentChange(granted=False, channel="email"),
+    "Subscribed to SMS Marketing": ConsentChange(granted=True, channel="sms"),
+    "Unsubscribed from SMS Marketing": ConsentChange(granted=False, channel="sms"),
+}
+"""Metrics whose name says a permission (https://developers.klaviyo.com/en/docs/working_with_system_webhooks)."""
+CONSENT_METRIC: Final = {
+    (VOCABULARY.decode(metric).name, change.granted, change.channel): metric for metric, change in CONSENT.items()
+}
+"""Canonical name, granted, channel -> metric."""
 
 # --- revisions -------------------------------------------------------------------------------------------
 
