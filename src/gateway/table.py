@@ -5,14 +5,14 @@ its canonical path in a `Raw`, and put back for the same vendor unless a route h
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from gateway import event as canonical
 from gateway.event import Commerce, Context, Item, Profile
+from gateway.table_code import Row, writer
 from gateway.values import FREE, ValueType, type_of
 
 Raw = dict[str, Any]
@@ -113,31 +113,38 @@ class Lifted(Struct, eq=False):
         return {**named, **self.rest} if named else self.rest
 
 
-class _Plan:
+class _Part:
     """How one closed part is written: each of its fields, in the order of the Struct."""
 
-    __slots__ = ("slots", "ways")
+    __slots__ = ("paths", "slots", "write")
 
     def __init__(self, part: str, slots: Mapping[str, Slot]) -> None:
-        names = STRUCTS[part].__struct_fields__
-        self.slots = tuple(slots.get(name) for name in names)
-        self.ways = tuple(_way(name, slots.get(name)) if name in FIELDS[part] else None for name in names)
-        """None: a field that no table names."""
+        self.slots = tuple(slots[name] for name in FIELDS[part] if name in slots)
+        self.paths = frozenset(slot.path for slot in self.slots)
+        self.write = writer([_row(part, name, slots.get(name)) for name in FIELDS[part]])
 
 
-_Way = tuple[str, str | None, Callable[[Any], Any] | None]
-"""How a field is written: its name, its key, None when it is lost, and how its value becomes JSON."""
+def _row(part: str, name: str, slot: Slot | None) -> Row:
+    kind = type_of(STRUCTS[part], name)
+    return Row(name, slot.key if slot else None, kind.lower, kind.many)
 
 
-def _way(name: str, slot: Slot | None) -> _Way:
-    return (name, slot.key, slot.type.lower) if slot else (name, None, None)
+class _Rest(NamedTuple):
+    """How a vendor's key is taken whose value is of another type than usual."""
+
+    plain: frozenset[type]
+    """Types taken as they are."""
+    lift: Callable[[Any], Any]
+    """Takes the others."""
+    quiet: frozenset[type]
+    """Types that leave no trace."""
+    path: str
 
 
-_Entry = tuple[str, str, frozenset[type], Callable[[Any], Any], frozenset[type], str]
-"""A vendor's key: part, field, types taken as they are, how others are taken, types that leave no trace, path."""
+_Entry = tuple[type | None, str, str, _Rest]
+"""A vendor's key: the usual type, taken as it is without a trace, None for none; part, field; other types."""
 
 _NOTHING: Final[frozenset[type]] = frozenset()
-_EMPTY: Final = ()
 
 
 class Table:
@@ -150,7 +157,7 @@ class Table:
             self._add(path, spelling)
         self._names = {slot.field: slot for part in reversed(FREE_PARTS) for slot in self._slots(part).values()}
         self._free_names = frozenset(self._names)
-        self._plans = {part: _Plan(part, self._slots(part)) for part in STRUCTS}
+        self._parts = {part: _Part(part, self._slots(part)) for part in STRUCTS}
 
     def _add(self, path: str, spelling: Spelling) -> None:
         part, _, field = map(sys.intern, path.rpartition("."))  # a Struct takes interned names twice as fast
@@ -159,7 +166,8 @@ class Table:
         self._by_part.setdefault(part, {})[field] = slot
         for key in (spelling.as_, *spelling.also):
             quiet = kind.exact if key == spelling.as_ else _NOTHING
-            self._by_key[key] = (part, field, kind.same & quiet, kind.lift, quiet, path)
+            plain = kind.same & quiet
+            self._by_key[key] = (str if str in plain else None, part, field, _Rest(plain, kind.lift, quiet, path))
 
     def _slots(self, part: str) -> dict[str, Slot]:
         return self._by_part.get(part, {})
@@ -187,10 +195,10 @@ class Table:
             if found is None:
                 rest[key] = value
                 continue
-            name, field, plain, convert, quiet, path = found
+            usual, name, field, others = found
             kind = type(value)
-            taken = value if kind in plain else convert(value)
-            if taken is None:
+            taken = value
+            if kind is not usual and kind not in others.plain and (taken := others.lift(value)) is None:
                 rest[key] = value
                 continue
             if name is not last:
@@ -199,8 +207,8 @@ class Table:
                 rest[key] = value
                 continue
             part[field] = taken
-            if kind not in quiet:
-                lifted.raw[path] = [key, value]
+            if kind is not usual and kind not in others.quiet:
+                lifted.raw[others.path] = [key, value]
         if rest and not self._free_names.isdisjoint(rest):
             self._reclaim(lifted)
         return lifted
@@ -234,23 +242,16 @@ class Table:
         """
         if value is None:
             return
-        ways = self._plans[part].ways
-        for index, held in enumerate(astuple(value)):
-            if held is None or held is _EMPTY or (way := ways[index]) is None:
-                continue
-            name, key, write = way
-            if key is None:
-                lost.append(f"{at or part}.{name}")
-            else:
-                out[key] = write(held) if write else held
-        if raw:
-            self._respell(part, at or part, value, raw, out)
+        known = self._parts[part]
+        known.write(value, out, lost, at or part)
+        if raw and (at or not known.paths.isdisjoint(raw)):
+            self._respell(known.slots, at or part, value, raw, out)
 
-    def _respell(self, part: str, place: str, value: Any, raw: Raw, out: dict[str, Any]) -> None:
+    def _respell(self, slots: Iterable[Slot], place: str, value: Any, raw: Raw, out: dict[str, Any]) -> None:
         """Put back how the client wrote the fields that were not changed since."""
-        for slot, held in zip(self._plans[part].slots, astuple(value), strict=True):
-            before = slot and raw.get(f"{place}.{slot.field}")
-            if not (slot and before) or held is None:
+        for slot in slots:
+            before = raw.get(f"{place}.{slot.field}")
+            if not before or (held := getattr(value, slot.field)) is None:
                 continue
             if self._stands(before[0], slot.field) and slot.type.lift(before[1]) == held:
                 del out[slot.key]
@@ -258,7 +259,7 @@ class Table:
 
     def _stands(self, key: str, field: str) -> bool:
         """Tell whether a key stands for a field here, and not only in the table it was lifted with."""
-        return key in self._by_key and self._by_key[key][1] == field
+        return key in self._by_key and self._by_key[key][2] == field
 
     def lower_free(
         self,

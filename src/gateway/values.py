@@ -26,6 +26,8 @@ class ValueType(NamedTuple):
     """JSON types whose values come back the same from the canonical value."""
     lower: Callable[[Any], Any] | None = None
     """None: the canonical value is the JSON value."""
+    many: bool = False
+    """Whether the canonical value is a tuple, which is absent when it is empty."""
 
 
 def to_decimal(value: Any) -> Decimal | None:
@@ -96,7 +98,7 @@ _TYPES: Final[dict[Any, ValueType]] = {
     str: ValueType(_to_text, _TEXT, _TEXT),
     Decimal: ValueType(to_decimal, _NONE, frozenset({int, float})),
     float: ValueType(_to_float, frozenset({float}), frozenset({float})),
-    tuple: ValueType(_to_texts, _NONE, frozenset({list}), list),
+    tuple: ValueType(_to_texts, _NONE, frozenset({list}), list, many=True),
     datetime: ValueType(_to_time, _NONE, _NONE, _from_time),
 }
 
