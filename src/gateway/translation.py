@@ -3,8 +3,10 @@
 The core of ``gateway translate``. Nothing is sent, nothing is stored, no secret is needed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +16,7 @@ from gateway.adapter import (
     Adapter,
     Encoded,
     EncodeError,
+    Inbound,
     Loss,
     Outbound,
     Refusal,
@@ -25,25 +28,12 @@ from gateway.adapter import (
     default_options,
 )
 from gateway.errors import UsageError
-from gateway.event import Event, Profile, leaves
+from gateway.event import Event, Profile
 from gateway.ids import uuid7
 from gateway.inbound.routes import Source, normal_path
+from gateway.ledger import Clerk, Encoding, LedgerRow, Payload, trace
 
 MASK: Final = "***"
-
-_OWN: Final = frozenset({"id", "received_at"})
-"""Fields the gateway itself gave the event: no leaves of the input."""
-
-
-class LedgerRow(Struct, frozen=True):
-    """What happened to one leaf of one event."""
-
-    event: str
-    path: str
-    outcome: str
-    """carried, renamed, coerced or dropped."""
-    to: str | None
-    reason: str | None
 
 
 class OutboundRequest(Struct, frozen=True):
@@ -83,25 +73,68 @@ class _Nobody:
         return self._mint(profile.user_id or profile.email or profile.phone or profile.anonymous_id or "")
 
 
-def translate(given: Mapping[str, Any], origin: Adapter, goal: Adapter) -> Translation:
+def translate(
+    given: Mapping[str, Any],
+    origin: Adapter,
+    goal: Adapter,
+    *,
+    options: Mapping[str, Any] | None = None,
+    credentials: Mapping[str, str] | None = None,
+) -> Translation:
     """Translate one request.
 
     Args:
         given: ``{"method", "path", "headers", "body"}``; the body a JSON value, a text, or None.
         origin: the vendor whose dialect it is in.
         goal: the vendor it is for.
+        options: those of a source, where they are not the default.
+        credentials: the account's; without them whatever the client presents is right.
 
     Raises:
         UsageError: `given` has another form.
     """
     request = request_of(given)
-    source = Source(origin.slug, origin, [])
+    chosen = msgspec.convert(options, origin.source_options) if options and origin.source_options else None
+    source = Source(origin.slug, origin, [credentials] if credentials else [], options=chosen)
     request.people = _Nobody(origin)
     request.source = origin.slug
     request.options = source.options
     events, reply = _decode(source, request)
-    requests, ledger = encode(events, goal)
-    return Translation(list(events), requests, ledger, _reply(reply))
+    requests, _ = encode(events, goal)
+    return Translation(list(events), requests, list(_ledger(source, request, events, goal)), _reply(reply))
+
+
+def _ledger(source: Source, request: Request, events: Sequence[Event], goal: Adapter) -> Iterator[LedgerRow]:
+    """Yield what became of each leaf of a request that was accepted."""
+    if not events:
+        return
+
+    def decoded(payload: Payload) -> Sequence[Event] | None:
+        numbers = count()
+        asked = copy(request)
+        asked.body, asked.query, asked.params = payload.body, payload.query, payload.params
+        asked.new_id = lambda: f"event {next(numbers)}"
+        try:
+            return _endpoint_of(source, request).decode(asked).events
+        except Rejected:
+            return None
+
+    def encoded(several: Sequence[Event]) -> Encoding:
+        requests, losses = encode(several, goal)
+        numbers = {event.id: number for number, event in enumerate(several)}
+        return Encoding([(one.path, one.body) for one in requests], {numbers[i]: lost for i, lost in losses.items()})
+
+    clerk = Clerk(source.adapter, goal, frozenset(request.account.values()))
+    seen = 0
+    for traces, encoding, part in trace(Payload(request.body, request.query, request.params), decoded, encoded):
+        yield from clerk.rows(traces, encoding, events[seen : seen + len(part)])
+        seen += len(part)
+
+
+def _endpoint_of(source: Source, request: Request) -> Inbound:
+    found = source.endpoint(request.method, request.path)
+    assert found is not None  # noqa: S101  it was decoded there
+    return found.endpoint
 
 
 def request_of(given: Mapping[str, Any]) -> Request:
@@ -142,7 +175,8 @@ def _decode(source: Source, request: Request) -> tuple[Sequence[Event], Reply]:
     try:
         if found.endpoint.auth is not None:
             presented = found.endpoint.auth.present(request)
-            request.account = {credential.name: presented for credential in source.adapter.credentials}
+            anything = {credential.name: presented for credential in source.adapter.credentials}
+            request.account = next(iter(source.accounts), anything)
         if len(request.body) > found.endpoint.max_body:
             return (), source.adapter.refuse(Refusal(RefusalKind.TOO_LARGE), request)
         decoded = found.endpoint.decode(request)
@@ -151,8 +185,8 @@ def _decode(source: Source, request: Request) -> tuple[Sequence[Event], Reply]:
     return decoded.events, decoded.reply
 
 
-def encode(events: Sequence[Event], goal: Adapter) -> tuple[list[OutboundRequest], list[LedgerRow]]:
-    """Return the requests that would carry the events to a vendor, and the ledger."""
+def encode(events: Sequence[Event], goal: Adapter) -> tuple[list[OutboundRequest], dict[str, list[Loss]]]:
+    """Return the requests that would carry the events to a vendor, and what is lost of each, by id."""
     settings = _settings(goal)
     requests: list[OutboundRequest] = []
     losses: dict[str, list[Loss]] = {event.id: [] for event in events}
@@ -169,7 +203,7 @@ def encode(events: Sequence[Event], goal: Adapter) -> tuple[list[OutboundRequest
             requests.append(_request(goal, endpoint, encoded, group, settings))
             for loss in encoded.lost:
                 losses[group[loss.event].id].append(loss)
-    return requests, [row for event in events for row in ledger(event, losses[event.id])]
+    return requests, losses
 
 
 def _settings(goal: Adapter) -> Settings:
@@ -248,24 +282,3 @@ def _json_or_text(body: bytes) -> Any:
 def _reply(reply: Reply) -> dict[str, Any]:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers}
     return {"status": reply.status, "headers": headers, "body": _json_or_text(reply.body)}
-
-
-def ledger(event: Event, losses: Sequence[Loss]) -> list[LedgerRow]:
-    """Return one row for each leaf of an event; a loss at a path holds for all leaves below it."""
-    builtins = msgspec.to_builtins(event)
-    tree = {key: value for key, value in builtins.items() if key not in _OWN and key != "source"}
-    for kept in tree.get("residue", {}).values():
-        kept.pop("raw", None)
-    rows = []
-    for path, _ in leaves(tree):
-        loss = next((loss for loss in losses if _covers(loss.path, path)), None)
-        rows.append(
-            LedgerRow(event.id, path, "carried", None, None)
-            if loss is None
-            else LedgerRow(event.id, path, loss.outcome, loss.to, loss.reason)
-        )
-    return rows
-
-
-def _covers(lost: str, path: str) -> bool:
-    return not lost or path == lost or (path.startswith(lost) and path[len(lost)] in ".[")

@@ -188,11 +188,16 @@ def _data(event: Event, shape: Shape, raw: dict[str, Any]) -> tuple[dict[str, An
         others += _leaves(event, "properties")
         for key in event.properties:
             data.pop(key, None)
+        others += [path for path in _leaves(event, "profile") if path.startswith(BESIDE_THE_TABLE)]
         shape.table.lower("profile", event.profile, raw, data, others)
         shape.table.lower_free("profile.traits", event.profile.traits, raw, data)
     else:
         others += _leaves(event, "profile")
     return data, lost + [path for path in others if path not in CARRIED and not path.startswith(f"residue.{SLUG}.")]
+
+
+BESIDE_THE_TABLE: Final = ("profile.location.", "profile.push_tokens", "profile.vendor_ids.")
+"""Parts of a person that no table moves."""
 
 
 def _leaves(event: Event, *parts: str) -> Iterator[str]:
