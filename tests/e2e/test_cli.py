@@ -88,6 +88,25 @@ def test_an_address_that_is_not_here_is_one_clear_line_and_code_1(host: str) -> 
     assert len(done.stderr.splitlines()) == 1
 
 
+CHECKED = """
+log: {sqlite: gateway.db}
+sources: {shop: {vendor: blueshift, credentials: [{event_api_key: event-key-1}]}}
+targets: {mail: {vendor: klaviyo, credentials: {private_key: pk_12345678}}}
+routes: [{name: all, to: mail}]
+"""
+
+
+def test_check_tells_what_each_route_can_lose(tmp_path: Path) -> None:
+    (tmp_path / "gateway.yaml").write_text(CHECKED)
+    shown = gateway("check", cwd=tmp_path)
+    assert shown.returncode == 0
+    assert "all, shop to mail, not at all: " in shown.stdout
+    (told,) = json.loads(gateway("check", "--json", cwd=tmp_path).stdout)["losses"]
+    assert (told["rule"], told["source"], told["target"]) == ("all", "shop", "mail")
+    assert told["fully"] > 50
+    assert all(one["reason"] for one in told["partly"] + told["not_at_all"])
+
+
 def test_check_tells_everything_wrong_and_ends_with_2() -> None:
     case = ROOT / "tests/unit/config_cases/unknown_keys.yaml"
     done = gateway("check", "-c", str(case))

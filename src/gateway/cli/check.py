@@ -1,13 +1,17 @@
 """``gateway check``: is this configuration right, and where would events go?"""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from gateway import registry
+from gateway.app import build_target
+from gateway.cli.losses import show_losses
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json, table
 from gateway.config import Config, load, source_path
+from gateway.fidelity import Level, Route, routes
 from gateway.routing import Rule
 
 
@@ -15,7 +19,7 @@ from gateway.routing import Rule
 @config_option
 @json_option
 def check(config_path: Path, json_output: bool) -> None:
-    """Check a configuration whole, and show its sources, targets and routes.
+    """Check a configuration whole, and show its sources, targets and routes, and what each route can lose.
 
     Every problem is reported at once, with file, line and column. Ends with code 2 when there is one.
 
@@ -26,11 +30,13 @@ def check(config_path: Path, json_output: bool) -> None:
       gateway check --json
     """
     config = load(config_path)
+    ways = list(_ways(config))
     if json_output:
-        as_json(_facts(config))
+        as_json({**_facts(config), "losses": [_loss_facts(way) for way in ways]})
         return
     click.echo(f"{config_path}: right\n")
     _show(config)
+    show_losses(ways)
 
 
 def _facts(config: Config) -> dict[str, object]:
@@ -52,6 +58,22 @@ def _facts(config: Config) -> dict[str, object]:
             for rule in config.rules()
         ],
     }
+
+
+def _ways(config: Config) -> Iterator[Route]:
+    """Yield what gets across between the configured sources and targets."""
+    sources = {name: registry.adapter(source.vendor) for name, source in config.sources.items()}
+    specs = {name: build_target(name, target) for name, target in config.targets.items()}
+    return routes(config.rules(), sources, {name: (spec.adapter, spec.settings()) for name, spec in specs.items()})
+
+
+def _loss_facts(way: Route) -> dict[str, object]:
+    levels = {level: [one for one in way.pair.items() if one[1].level is level] for level in Level}
+    told = {
+        key: [{"what": f"{c.section}: {c.name}", "path": c.path, "reason": found.reason} for c, found in levels[level]]
+        for key, level in (("partly", Level.PARTLY), ("not_at_all", Level.NONE))
+    }
+    return {"rule": way.rule, "source": way.source, "target": way.target, "fully": len(levels[Level.FULLY]), **told}
 
 
 def _show(config: Config) -> None:

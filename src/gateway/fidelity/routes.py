@@ -1,0 +1,67 @@
+"""What each rule of a configuration can lose, between each source and each target."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.adapter import Adapter, EncodeError, Event, Settings
+from gateway.fidelity.capabilities import CAPABILITIES, Capability
+from gateway.fidelity.judging import Fidelity, Pair, carried_to, spoken, value_at
+from gateway.routing import Router, Rule
+
+
+class Route(NamedTuple):
+    """One rule between one source and one target."""
+
+    rule: str
+    source: str
+    target: str
+    pair: Pair
+
+
+def routes(
+    rules: Sequence[Rule], sources: Mapping[str, Adapter], targets: Mapping[str, tuple[Adapter, Settings]]
+) -> Iterator[Route]:
+    """Yield what gets across by each rule, of what its sources' clients can say."""
+    router = Router(rules, targets)
+    for source, origin in sources.items():
+        told = {capability: list(_told(origin, source, capability, rules)) for capability in CAPABILITIES}
+        for target, (goal, settings) in targets.items():
+            pairs: dict[str, dict[Capability, Fidelity]] = {}
+            for capability, events in told.items():
+                for rule, changed in _by_rule(router, target, events, capability.path).items():
+                    pairs.setdefault(rule, {})[capability] = carried_to(goal, settings, changed, capability.path)
+            yield from (Route(rule, source, target, pairs[rule]) for rule in sorted(pairs))
+
+
+def _told(origin: Adapter, source: str, capability: Capability, rules: Sequence[Rule]) -> Iterator[Event]:
+    """Yield the events of a source that say something, under the names that rules ask for as well."""
+    for event in spoken(origin, capability):
+        own = msgspec.structs.replace(event, source=msgspec.structs.replace(event.source, name=source))
+        yield own
+        if capability.section != "Events" and event.kind == "track":
+            yield from (msgspec.structs.replace(own, name=name) for name in sorted(_names(rules)) if name != own.name)
+
+
+def _names(rules: Sequence[Rule]) -> set[str]:
+    """Return the names that rules ask for outright."""
+    asked = [rule.match.name for rule in rules if rule.match.name is not None]
+    several = [name for names in asked for name in ([names] if isinstance(names, str) else names)]
+    return {name for name in several if not any(mark in name for mark in "*?[")}
+
+
+def _by_rule(router: Router, target: str, events: Sequence[Event], path: str) -> dict[str, list[Event]]:
+    """Return events as the rules change them that send them to a target, but for those whose rule takes it out."""
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        rule = dict(router.decide(event).deliver).get(target)
+        if rule is None:
+            continue
+        try:
+            changed = router.transform(event, rule, target)
+        except EncodeError:  # what a rule cannot change is told where it happens
+            continue
+        if value_at(changed, path) is not None:
+            found.setdefault(rule, []).append(changed)
+    return found
