@@ -1,0 +1,305 @@
+"""One canonical event -> type, key and parameters, and a report of what did not go across unchanged.
+
+Sources, read 2026-11-21: docs.yespo.io/docs/how-use-v1event-api-resource, /validating-event-parameters,
+/site-activity-tracking-using-generate-events, /how-send-events-resource-v1event.
+
+Parameters have one level of names. Identifiers and what a canonical field stands for are written first; free values
+(properties, traits) fill the rest and give way where a name is taken. An event that came from Yespo gets its own
+spellings back, and nothing added.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from gateway.adapter import EncodeError, Event, Settings, Shape, derive_uuid
+from gateway.event import EMPTY_PROFILE, Item, leaves
+
+from .decode_event import CONSENT, implied_consent
+from .forms import LINE_KEYS, NESTED, ONE, close_params
+from .limits import NAME_LENGTH
+from .names import (
+    IDENTIFIERS,
+    NAME_PARAM,
+    ORDER_STATUS,
+    STATUSES,
+    Lost,
+    is_legal,
+    resolved,
+    write_type,
+)
+from .options import TargetOptions
+from .person import BECOMES_PARAM, identifiers, visible, write_identifiers, write_person
+from .times import read_time, write_seconds
+from .wire import SLUG, VOCABULARY, Json
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+_ITEMS: Final = "commerce.items"
+_ONE_LEVEL: Final = "Another parameter has that name."
+
+
+class Written(Struct):
+    """An event in Yespo's words."""
+
+    type: str
+    key: str | None
+    """None: Yespo takes the first identifier among the parameters."""
+    params: Json
+    lost: list[Lost]
+    free: dict[str, str]
+    """Parameter -> canonical path, of values that may be left out where an event is too large."""
+
+
+def is_native(event: Event) -> bool:
+    """Tell whether an event came in by this adapter."""
+    return event.source.vendor == SLUG
+
+
+def kept_of(event: Event) -> Mapping[str, Any]:
+    """Return what this adapter's decoder set aside of an event."""
+    return event.residue.get(SLUG) or _NOTHING if is_native(event) else _NOTHING
+
+
+def options_of(settings: Settings) -> TargetOptions:
+    """Return the target's options."""
+    options = settings.options
+    return options if isinstance(options, TargetOptions) else _DEFAULT
+
+
+_DEFAULT: Final = TargetOptions()
+
+
+def write_event(event: Event, settings: Settings) -> Written:
+    """Return the event's type, key and parameters.
+
+    Raises:
+        EncodeError: it has no name, or nobody it is about.
+    """
+    kept, native = kept_of(event), is_native(event)
+    lost: list[Lost] = []
+    shape = VOCABULARY.encode(event)
+    type_key = write_type(shape, kept.get("type"), lost)
+    profile = visible(event.profile, kept.get("hidden")) if "hidden" in kept else event.profile
+    who = identifiers(profile, lost, native=native)
+    key = _key(who, kept, native=native)
+    written = Written(type_key, key, {}, lost, {})
+    write_identifiers(who, kept.get("who") or _NOTHING, written.params)
+    raw = kept.get("raw") or {}
+    if profile is not EMPTY_PROFILE:
+        write_person(profile, raw, written.params, lost)
+    _write_fields(event, shape, raw, kept, settings, written)
+    if profile.traits:
+        _write_traits(event, shape, written, native=native)
+    _write_rest(event, shape, type_key, kept, written)
+    return written
+
+
+def _key(who: dict[str, str], kept: Mapping[str, Any], *, native: bool) -> str | None:
+    if isinstance(kept.get("key"), str):
+        return str(kept["key"])
+    if not who or (len(who) == 1 and "contact_key" in who):
+        raise EncodeError("Yespo needs a contact id, an external id, an e-mail address, a phone number or a push token")
+    if native:
+        return resolved(who)
+    legal = {field: text for field, text in who.items() if is_legal(text)}
+    return resolved(legal)
+
+
+# --- fields and free values ------------------------------------------------------------------------------
+
+
+def _write_fields(
+    event: Event, shape: Shape, raw: Json, kept: Mapping[str, Any], settings: Settings, written: Written
+) -> None:
+    """Write commerce, context and properties, in the forms that the event's type wants."""
+    native = is_native(event)
+    commerce = event.commerce
+    if commerce is not None and commerce.items and not native and len(commerce.items) > 1 and _has_one(shape):
+        raw = {_ITEMS: ["products"]}
+    fields, homeless = shape.lower(event, raw)
+    if commerce is not None and commerce.items and not native:
+        _complete_rows(shape, commerce.items, fields, written.lost)
+    if event.properties:
+        _judge(event, shape, fields, frozenset(homeless), written)
+    reason = "Yespo has no parameter for it."
+    written.lost += [Lost(path, "dropped", reason) for path in homeless if not path.startswith("properties.")]
+    if not native:
+        _complete(event, shape, fields, written.lost)
+    close_params(shape, fields, kept, native=native, wrap=options_of(settings).wrap_items)
+    written.params.update(fields)
+
+
+def _has_one(shape: Shape) -> bool:
+    return shape.lines is not None and shape.lines.at == ONE
+
+
+def _complete_rows(shape: Shape, items: tuple[Item, ...], fields: Json, lost: list[Lost]) -> None:
+    """Give each row what Yespo requires of one: a product id, a category as text."""
+    key = next((key for key in LINE_KEYS if isinstance(fields.get(key), list)), None)
+    if key is None or shape.lines is None or len(fields[key]) != len(items):
+        return
+    slots = _slots(shape.lines.each)
+    for at, (row, item) in enumerate(zip(fields[key], items, strict=True)):
+        if item.product_id is None and item.sku is not None:
+            row[slots["item.product_id"]] = item.sku
+        if item.categories:
+            _join(row, slots["item.categories"], item.categories, f"{_ITEMS}[{at}].categories", lost)
+
+
+@lru_cache(maxsize=16)
+def _slots(table: Any) -> Mapping[str, str]:
+    return dict(table.paths())
+
+
+def _join(row: Json, key: str, names: tuple[str, ...], path: str, lost: list[Lost]) -> None:
+    row[key] = ",".join(names)
+    if any(name != name.strip() or "," in name for name in names) or not row[key]:
+        lost.append(Lost(path, "coerced", "Yespo has one text for a product's categories.", key))
+
+
+def _judge(event: Event, shape: Shape, fields: Json, homeless: frozenset[str], written: Written) -> None:
+    """Put properties aside whose names are taken, and report those that Yespo reads as something else."""
+    native, identify = is_native(event), event.kind == "identify"
+    mapped = _mapped(shape.table)
+    for key, value in event.properties.items():
+        path = f"properties.{key}"
+        if path in homeless:
+            _put_aside(key, value, path, "property_", fields, written)
+        elif key in mapped:
+            continue
+        elif key in written.params or (not native and _is_reserved(shape, key, value)) or not 0 < len(key) <= _LONGEST:
+            fields.pop(key, None)
+            _put_aside(key, value, path, "property_", fields, written)
+        else:
+            written.free[key] = path
+            _report_meaning(shape, key, path, written.lost, identify=identify, native=native)
+
+
+def _report_meaning(shape: Shape, key: str, path: str, lost: list[Lost], *, identify: bool, native: bool) -> None:
+    if identify:
+        lost.append(Lost(path, "renamed", "Yespo takes it for an attribute of the contact.", key))
+    elif not native and (read := _meaning(shape.table, key)) is not None:
+        lost.append(Lost(path, "renamed", f"Yespo takes it for {read}.", key))
+
+
+_LONGEST: Final = NAME_LENGTH.value
+
+
+def _put_aside(key: str, value: Any, path: str, prefix: str, fields: Json, written: Written) -> None:
+    name = (prefix + key)[:_LONGEST]
+    if name in fields or name in written.params:
+        written.lost.append(Lost(path, "dropped", _ONE_LEVEL))
+        return
+    fields[name] = value
+    written.free[name] = path
+    written.lost.append(Lost(path, "renamed", f"In Yespo {key[:_LONGEST]!r} is something else, or too long.", name))
+
+
+_RESERVED: Final = frozenset({CONSENT, "contactJson", *LINE_KEYS, *NAME_PARAM.values()})
+
+
+def _is_reserved(shape: Shape, key: str, value: Any) -> bool:
+    """Tell whether a parameter of this name steers Yespo, so that a free value must not have it."""
+    if key in _RESERVED or key.lower() in IDENTIFIERS:
+        return True
+    nested = NESTED.get(shape.vendor_name)
+    if nested is not None and (key == nested or key.startswith(f"{nested}.")):
+        return True
+    if key == "status":
+        return shape.name in ORDER_STATUS and not (isinstance(value, str) and value in STATUSES)
+    return key == "date" and shape.name in ORDER_STATUS
+
+
+@lru_cache(maxsize=256)
+def _mapped(table: Any) -> frozenset[str]:
+    """Return the properties that have a parameter of another name."""
+    paths = [path for path, _ in table.paths() if path.startswith("properties.")]
+    return frozenset(path.removeprefix("properties.") for path in paths)
+
+
+@lru_cache(maxsize=4_096)
+def _meaning(table: Any, key: str) -> str | None:
+    """Return the canonical path as which a parameter is read, None when it is free."""
+    for probe in ("1", "2026-11-21"):
+        for part, fields in table.lift({key: probe}).parts.items():
+            return f"{part}.{next(iter(fields))}"
+    return None
+
+
+def _write_traits(event: Event, shape: Shape, written: Written, *, native: bool) -> None:
+    identify, params = event.kind == "identify", written.params
+    for key, value in event.profile.traits.items():
+        path = f"profile.traits.{key}"
+        if key in params or not 0 < len(key) <= _LONGEST or (not native and _is_reserved(shape, key, value)):
+            _put_aside(key, value, path, "trait_", params, written)
+            continue
+        params[key] = value
+        written.free[key] = path
+        if not identify:
+            written.lost.append(Lost(path, "renamed", BECOMES_PARAM, key))
+        elif (read := _meaning(shape.table, key)) is not None:
+            written.lost.append(Lost(path, "renamed", f"Yespo takes it for {read}.", key))
+
+
+# --- what an event's type asks for -----------------------------------------------------------------------
+
+
+def _complete(event: Event, shape: Shape, fields: Json, lost: list[Lost]) -> None:
+    """Give an event of another vendor what Yespo requires of its own types."""
+    status = ORDER_STATUS.get(shape.name)
+    if status is not None:
+        fields.setdefault("status", status)
+        fields["date"] = write_seconds(event.occurred_at or event.received_at)
+        if event.occurred_at is not None and event.occurred_at.microsecond:
+            lost.append(Lost("occurred_at", "coerced", "Yespo's order dates are whole seconds.", "date"))
+    elif shape.name == "Cart Updated" and "recycleStateId" not in fields:
+        fields["recycleStateId"] = derive_uuid(event.id)
+
+
+def _write_rest(event: Event, shape: Shape, type_key: str, kept: Mapping[str, Any], written: Written) -> None:
+    params = written.params
+    if event.name != shape.name:
+        _write_name(event, written)
+    if event.consent and event.consent != implied_consent(type_key):
+        params[CONSENT] = msgspec.to_builtins(event.consent)
+        if not is_native(event):
+            reason = "Yespo keeps it with the event; it gives or takes back no permission there."
+            written.lost.append(Lost("consent", "renamed", reason, CONSENT))
+    if kept:
+        _restore(event, kept, params)
+    if event.dedupe_key is not None:
+        written.lost.append(Lost("dedupe_key", "dropped", "Yespo's events have no key against duplicates."))
+    if event.residue:
+        _report_residue(event, written.lost)
+
+
+def _write_name(event: Event, written: Written) -> None:
+    param = NAME_PARAM.get(event.kind)
+    if param is None or not event.name or param in written.params:
+        written.lost.append(Lost("name", "dropped", "Yespo has no name for it beside the event's type."))
+    else:
+        written.params[param] = event.name
+
+
+def _restore(event: Event, kept: Mapping[str, Any], params: Json) -> None:
+    """Put back what was set aside of an event that came from Yespo."""
+    has_items = event.commerce is not None and bool(event.commerce.items)
+    for name, value in (kept.get("keep") or _NOTHING).items():
+        if name not in params and not (has_items and name in LINE_KEYS):
+            params[name] = value
+    if "contact" in kept and "contactJson" not in params:
+        params["contactJson"] = kept["contact"]
+    if "date" in kept and event.occurred_at is not None and "date" not in params:
+        same = read_time(kept["date"]) == event.occurred_at
+        params["date"] = kept["date"] if same else write_seconds(event.occurred_at)
+
+
+def _report_residue(event: Event, lost: list[Lost]) -> None:
+    for vendor, held in event.residue.items():
+        if vendor != SLUG:
+            others = {key: value for key, value in held.items() if key != "raw"}
+            reason = f"Only {vendor} knows what it means."
+            lost += [Lost(path, "dropped", reason) for path, _ in leaves(others, f"residue.{vendor}") if others]

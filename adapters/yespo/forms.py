@@ -1,0 +1,137 @@
+"""The forms that a product list or an object takes in a parameter, opened on the way in and closed on the way out.
+
+Sources, read 2026-11-21: docs.yespo.io/docs/site-activity-tracking-using-generate-events (``product``, ``products``,
+``category`` and ``page`` hold JSON text); docs.yespo.io/docs/how-use-v1event-api-resource (``items`` as
+``{"array": […]}``, later a plain list).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.adapter import Shape, json_bytes
+
+from .wire import Json, structure
+
+ARRAY: Final = "array"
+OBJECT: Final = "object"
+LIST: Final = "list"
+
+LINE_KEYS: Final = frozenset({"items", "cartItems", "products", "product"})
+ONE: Final = "product"
+"""The parameter that holds one product, not a list."""
+
+NESTED: Final = {"pageViewed": "page", "productCategoryViewed": "category"}
+"""Event type -> the parameter whose members are fields: ``page.location`` is ``location`` of ``page``."""
+
+TEXT_TYPES: Final = frozenset({
+    "pageViewed", "productViewed", "productCategoryViewed", "cartUpdated", "productAddedToWishlist",
+    "productImpressions",
+})  # fmt: skip
+"""Yespo's own types, whose structures are JSON text."""
+_TEXT_KEYS: Final = frozenset({"product", "products", "page", "category"})
+
+Texts = dict[str, Any]
+"""Parameter -> the JSON text it came as; true where we would write the very same."""
+
+
+# --- in --------------------------------------------------------------------------------------------------
+
+
+def open_text(name: str, text: str, flat: Json, texts: Texts) -> None:
+    """Put a parameter's text among the values: as the object or list that it holds, or as it is."""
+    value = structure(text)
+    if value is None:
+        flat[name] = text
+        return
+    flat[name] = value
+    texts[name] = True if json_bytes(value) == text.encode("utf-8", "surrogatepass") else text
+
+
+def open_params(shape: Shape, flat: Json, texts: Texts, keep: Json, forms: Json) -> None:
+    """Bring lists and objects into the plain form that the vocabulary reads."""
+    param = NESTED.get(shape.vendor_name)
+    if param is not None and isinstance(flat.get(param), dict):
+        _flatten(param, flat, forms)
+    if shape.lines is not None and not LINE_KEYS.isdisjoint(flat):
+        _open_lines((shape.lines.at, *shape.lines.also), flat, texts, keep, forms)
+
+
+def _flatten(param: str, flat: Json, forms: Json) -> None:
+    members = {f"{param}.{name}": value for name, value in flat[param].items()}
+    if members and members.keys().isdisjoint(flat):
+        del flat[param]
+        flat.update(members)
+        forms[param] = OBJECT
+
+
+def _open_lines(keys: tuple[str, ...], flat: Json, texts: Texts, keep: Json, forms: Json) -> None:
+    for key in keys:
+        if key not in flat:
+            continue
+        rows, form = _rows(key, flat[key])
+        if rows:
+            flat[key] = rows
+            if form:
+                forms[key] = form
+            return
+        if rows == []:
+            text = texts.pop(key, None)
+            sent = flat.pop(key)
+            keep[key] = sent if text is None else json_bytes(sent).decode() if text is True else text
+
+
+def _rows(key: str, value: Any) -> tuple[list[Any] | None, str | None]:
+    """Return the rows of a product list and the form it came in; None when it is none."""
+    if isinstance(value, list):
+        form = LIST if key == ONE else None
+        return (value, form) if all(isinstance(row, dict) for row in value) else (None, None)
+    if not isinstance(value, dict):
+        return None, None
+    inner = value.get(ARRAY)
+    if len(value) == 1 and isinstance(inner, list) and all(isinstance(row, dict) for row in inner):
+        return inner, ARRAY
+    return ([value], None) if key == ONE and value else (None, None)
+
+
+# --- out -------------------------------------------------------------------------------------------------
+
+
+def close_params(shape: Shape, fields: Json, kept: Mapping[str, Any], *, native: bool, wrap: bool) -> None:
+    """Give lists and objects the form they came in, or that of Yespo's own event types."""
+    texts = kept.get("texts") or {}
+    forms = kept.get("forms") or {}
+    param = NESTED.get(shape.vendor_name)
+    if param is not None and (not native or param in forms):
+        _nest(param, fields)
+    for key in LINE_KEYS & fields.keys():
+        fields[key] = _closed(key, fields[key], forms.get(key), wrap=wrap and not native)
+    if native:
+        for name in texts.keys() & fields.keys():
+            _write_text(name, texts[name], fields)
+    elif shape.vendor_name in TEXT_TYPES:
+        for name in _TEXT_KEYS & fields.keys():
+            _write_text(name, True, fields)
+
+
+def _nest(param: str, fields: Json) -> None:
+    prefix = f"{param}."
+    members = {name: fields.pop(name) for name in [name for name in fields if name.startswith(prefix)]}
+    if members:
+        fields[param] = {name.removeprefix(prefix): value for name, value in members.items()}
+
+
+def _closed(key: str, value: Any, form: Any, *, wrap: bool) -> Any:
+    if not isinstance(value, list):
+        return value
+    if form == ARRAY or (wrap and key != ONE):
+        return {ARRAY: value}
+    return value[0] if key == ONE and form != LIST and len(value) == 1 else value
+
+
+def _write_text(name: str, before: Any, fields: Json) -> None:
+    """Write a structure as JSON text: the client's own where it still says the same."""
+    if not isinstance(fields[name], (dict, list)):
+        return
+    text = json_bytes(fields[name]).decode()
+    same = isinstance(before, str) and structure(before) == structure(text)
+    fields[name] = before if same else text
