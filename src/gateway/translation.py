@@ -93,12 +93,17 @@ def translate(
     Raises:
         UsageError: `given` has another form.
     """
-    request = request_of(given)
     chosen = msgspec.convert(options, origin.source_options) if options and origin.source_options else None
     source = Source(origin.slug, origin, [credentials] if credentials else [], options=chosen)
+    request = request_of(given)
     request.people = _Nobody(origin)
     request.source = origin.slug
     request.options = source.options
+    return translate_request(source, request, goal)
+
+
+def translate_request(source: Source, request: Request, goal: Adapter) -> Translation:
+    """Translate one request as it came in at a source."""
     events, reply = _decode(source, request)
     requests, _ = encode(events, goal)
     return Translation(list(events), requests, list(_ledger(source, request, events, goal)), _reply(reply))

@@ -1,6 +1,10 @@
 """``gateway adapters``: which vendors this gateway speaks."""
 
+from typing import Any
+
 import click
+import msgspec
+from msgspec import Struct
 
 from gateway import registry
 from gateway.adapter import Adapter
@@ -39,6 +43,8 @@ def _facts(adapter: Adapter) -> dict[str, object]:
         "docs": adapter.docs,
         "read": adapter.read,
         "credentials": [{"name": c.name, "about": c.about, "secret": c.secret} for c in adapter.credentials],
+        "source_options": _options(adapter.source_options),
+        "target_options": _options(adapter.target_options),
         "inbound": [{"name": e.name, "method": e.method, "path": e.path} for e in adapter.inbound],
         "outbound": [
             {
@@ -56,10 +62,20 @@ def _facts(adapter: Adapter) -> dict[str, object]:
     }
 
 
+def _options(options: type[Struct] | None) -> dict[str, Any]:
+    """Return each option with its default."""
+    return {} if options is None else msgspec.to_builtins(options())
+
+
 def _show(adapter: Adapter) -> None:
     click.echo(f"{adapter.title}: {adapter.base_url}" + (f", revision {adapter.revision}" if adapter.revision else ""))
     click.echo("\nCredentials")
     table(["name", "about"], [[c.name, c.about] for c in adapter.credentials])
+    for words, options in (("source", adapter.source_options), ("target", adapter.target_options)):
+        if options is not None:
+            click.echo(f"\nOptions of a {words}, with their defaults")
+            for name, value in _options(options).items():
+                click.echo(f"  {name}: {msgspec.json.encode(value).decode()}")
     click.echo("\nAs a source it answers")
     table(["endpoint", "method", "path"], [[e.name, e.method, e.path] for e in adapter.inbound])
     click.echo("\nAs a target it is called at")

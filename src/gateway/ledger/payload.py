@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
+_NAME_AND_VALUE: Final = 2
 _DEEPEST: Final = 60
 """Levels of nesting that are looked into; what is deeper is one leaf."""
 
@@ -52,11 +53,8 @@ class Leaf(NamedTuple):
     path: str
     steps: tuple[Step, ...]
     value: Any
-
-    @property
-    def name(self) -> str:
-        """What it is called: the last key of its path."""
-        return next((step for step in reversed(self.steps) if isinstance(step, str)), "")
+    name: str
+    """What it is called: the last key of its path, or what stands under ``name`` beside a ``value``."""
 
 
 class Payload:
@@ -80,7 +78,7 @@ class Payload:
         """Return all leaves, in the order of the request."""
         found = [] if self.tree["body"] is None else list(_leaves(self.tree["body"], ("body",), ""))
         found += _leaves(self.tree["query"], ("query",), "?") if self.tree["query"] else ()
-        return found + [Leaf(f"{{{name}}}", ("path", name), value) for name, value in self.tree["path"].items()]
+        return found + [Leaf(f"{{{name}}}", ("path", name), value, name) for name, value in self.tree["path"].items()]
 
     def changed(self, steps: tuple[Step, ...], value: Any) -> "Payload":
         """Return the request with another value at one place."""
@@ -135,17 +133,23 @@ def changed(value: Any, steps: tuple[Step, ...], new: Any) -> Any:
     return copy
 
 
-def _leaves(value: Any, steps: tuple[Step, ...], path: str) -> Iterator[Leaf]:
+def _leaves(value: Any, steps: tuple[Step, ...], path: str, name: str = "") -> Iterator[Leaf]:
     if isinstance(value, str) and (codec := codec_of(value)):
-        yield from _leaves(codec.load(value), (*steps, codec), path)
+        yield from _leaves(codec.load(value), (*steps, codec), path, name)
     elif isinstance(value, dict) and value and len(steps) < _DEEPEST:
         for key, inner in value.items():
-            yield from _leaves(inner, (*steps, key), f"{path}.{key}" if path.strip("?") else f"{path}{key}")
+            below = f"{path}.{key}" if path.strip("?") else f"{path}{key}"
+            yield from _leaves(inner, (*steps, key), below, _name(value, key))
     elif isinstance(value, list) and value and len(steps) < _DEEPEST:
         for index, inner in enumerate(value):
-            yield from _leaves(inner, (*steps, index), f"{path}[{index}]")
+            yield from _leaves(inner, (*steps, index), f"{path}[{index}]", name)
     else:
-        yield Leaf(path, steps, value)
+        yield Leaf(path, steps, value, name)
+
+
+def _name(holder: dict[str, Any], key: str) -> str:
+    named = holder.get("name")
+    return named if key == "value" and isinstance(named, str) and len(holder) == _NAME_AND_VALUE else key
 
 
 def codec_of(text: str) -> Codec | None:

@@ -60,7 +60,17 @@ class Clerk:
         match = best(one)
         if match is None:
             return "dropped", None, self._why_dropped(one, losses)
+        if _is_name(one) and not _score(one, match)[0]:
+            return self._by_form(one)
         return self._carried(one, match, losses)
+
+    def _by_form(self, one: Trace) -> tuple[Outcome, str | None, str | None]:
+        """What a request says by its address, or by how it is built."""
+        if any(change.path == PATH for change in one.changes):
+            return "renamed", PATH, f"{self._goal.title}'s address says it."
+        gone = [change.path for change in one.changes if change.new is GONE]
+        place = _common(gone) or next(change.path for change in one.changes if change.old is not GONE)
+        return "renamed", place, f"{self._goal.title} says it by {_key(place)}."
 
     def _silent(self, one: Trace, encoding: Encoding) -> tuple[Outcome, str | None, str | None]:
         """What says nothing of any event, or can be said in one way only."""
@@ -87,18 +97,16 @@ class Clerk:
         return undeclared(self._goal)
 
     def _carried(self, one: Trace, match: Change, losses: Sequence[Loss]) -> tuple[Outcome, str | None, str | None]:
-        if match.path == PATH:
-            return "renamed", PATH, "The request's address says it."
         form = _form(one.leaf.value, match.old)
         coerced = next((loss.reason for loss in losses if loss.outcome == "coerced"), None)
         if coerced or (form and not _is_name(one)):
             return "coerced", match.path, coerced or form
         if form:
             return "renamed", match.path, f"{self._goal.title} calls it {match.old}."
-        if _key(match.path) == one.leaf.name or _stands_as_key(one, match):
+        if match.name == one.leaf.name or _stands_as_key(one, match):
             return "carried", match.path, None
         told = next((loss.reason for loss in losses if loss.outcome == "renamed"), None)
-        return "renamed", match.path, told or f"{self._goal.title} calls it {_key(match.path)}."
+        return "renamed", match.path, told or f"{self._goal.title} calls it {match.name}."
 
 
 EMPTY: Final = "It is empty and says nothing."
@@ -146,12 +154,12 @@ def _score(one: Trace, change: Change) -> tuple[float, float, int]:
     if _stands_as_key(one, change):
         return (1.5, 0.0, -len(change.path))
     near = _likeness(one.leaf.value, change.old) + 0.5 * _likeness(one.other, change.new)
-    return (near, _ratio(_key(change.path), one.leaf.name), -len(change.path))
+    return (near, _ratio(change.name, one.leaf.name), -len(change.path))
 
 
 def _stands_as_key(one: Trace, change: Change) -> bool:
     """Tell whether the leaf is the name of a value there: another name, and the value stands elsewhere."""
-    return change.new is GONE and isinstance(one.leaf.value, str) and _key(change.path) == one.leaf.value
+    return change.new is GONE and isinstance(one.leaf.value, str) and change.name == one.leaf.value
 
 
 def _likeness(said: Any, sent: Any) -> float:
@@ -203,6 +211,15 @@ def _stands_in(leaf: Leaf, encoding: Encoding) -> str | None:
     """Return where the same is said under the same name, whatever it is a part of."""
     sent = (one for _, body in encoding.requests for one in leaves(body))
     return next((one.path for one in sent if one.name == leaf.name and one.value == leaf.value), None)
+
+
+def _common(paths: Sequence[str]) -> str:
+    """Return what all paths lie in, below the outermost key."""
+    if not paths:
+        return ""
+    steps = [path.split(".") for path in paths]
+    shared = [step[0] for step in zip(*steps, strict=False) if len(set(step)) == 1]
+    return ".".join(shared) if len(shared) > 1 else ""
 
 
 def _key(path: str) -> str:

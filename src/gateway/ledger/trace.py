@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,7 +27,10 @@ GONE: Final = _Gone.GONE
 """Stands for a value where there is none."""
 
 Place = tuple[int, str]
-"""Number of the event or request, and a path in it."""
+"""Number of an event, and a path in it."""
+Named = tuple[int, str, str]
+"""Number of a request, a path in it, and what is there is called."""
+P = TypeVar("P", Place, Named)
 
 
 class Encoding(NamedTuple):
@@ -43,6 +46,8 @@ class Change(NamedTuple):
     """A place of the requests out that is another one since the leaf is."""
 
     path: str
+    name: str
+    """What the vendor calls it."""
     old: Any
     """`GONE` where there was none."""
     new: Any
@@ -84,7 +89,7 @@ def trace(payload: Payload, decode: Decode, encode: Encode) -> list[tuple[Sequen
 
 class _View(NamedTuple):
     events: Mapping[Place, Any]
-    requests: Mapping[Place, Any]
+    requests: Mapping[Named, Any]
 
 
 def _of_leaf(leaf: "_PartLeaf", part: "_Part", decode: Decode, encode: Encode, before: _View) -> Trace:
@@ -120,16 +125,16 @@ def _said(events: Sequence[Event]) -> dict[Place, Any]:
     return found
 
 
-def _sent(encoding: Encoding) -> dict[Place, Any]:
-    """Return the leaves of requests by place."""
-    found: dict[Place, Any] = {}
+def _sent(encoding: Encoding) -> dict[Named, Any]:
+    """Return the leaves of requests by place and name."""
+    found: dict[Named, Any] = {}
     for number, (path, body) in enumerate(encoding.requests):
-        found[number, PATH] = path
-        found.update({(number, leaf.path): leaf.value for leaf in leaves(body)})
+        found[number, PATH, PATH] = path
+        found.update({(number, leaf.path, leaf.name): leaf.value for leaf in leaves(body)})
     return found
 
 
-def _differing(one: Mapping[Place, Any], other: Mapping[Place, Any]) -> list[Place]:
+def _differing(one: Mapping[P, Any], other: Mapping[P, Any]) -> list[P]:
     places = {**one, **other}
     return [place for place in places if not _identical(one.get(place, GONE), other.get(place, GONE))]
 
@@ -138,8 +143,9 @@ def _identical(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def _changes(one: Mapping[Place, Any], other: Mapping[Place, Any]) -> list[Change]:
-    return [Change(place[1], one.get(place, GONE), other.get(place, GONE)) for place in _differing(one, other)]
+def _changes(one: Mapping[Named, Any], other: Mapping[Named, Any]) -> list[Change]:
+    """Return where requests differ."""
+    return [Change(at[1], at[2], one.get(at, GONE), other.get(at, GONE)) for at in _differing(one, other)]
 
 
 # --- parts -----------------------------------------------------------------------------------------------
