@@ -6,15 +6,44 @@ from collections.abc import Sequence
 from gateway.adapter import Quota, Window
 
 
-class Counter:
-    """Fixed windows of one endpoint of one source, all at once. Times are seconds of any steady clock."""
+class FixedWindow:
+    """One window, which begins with the first request after the last one ended. Times are of any steady clock."""
 
-    def __init__(self, windows: Sequence[Window]) -> None:
+    __slots__ = ("_by_events", "_start", "_used", "count", "seconds")
+
+    def __init__(self, window: Window) -> None:
+        self.count = window.count
+        self.seconds = window.seconds
+        self._by_events = window.unit == "events"
+        self._start = -math.inf
+        self._used = 0
+
+    def turn(self, now: float) -> None:
+        """Begin anew if it has ended."""
+        if now - self._start >= self.seconds:
+            self._start = now
+            self._used = 0
+
+    def wait(self, now: float, events: int) -> float:
+        """Return the seconds until one request with so many events fits; an empty window takes anything."""
+        cost = events if self._by_events else 1
+        return self._start + self.seconds - now if self._used and self._used + cost > self.count else 0.0
+
+    def add(self, events: int) -> None:
+        """Count one request."""
+        self._used += events if self._by_events else 1
+
+    def quota(self, now: float) -> Quota:
+        """Return what is left of it."""
+        reset = self._start + self.seconds - now if self._used else self.seconds
+        return Quota(self.count, max(0, self.count - self._used), max(0, math.ceil(reset)))
+
+
+class Counter:
+    """The windows of one endpoint of one source, all at once; some of them may count for other endpoints as well."""
+
+    def __init__(self, windows: Sequence[FixedWindow]) -> None:
         self._windows = sorted(windows, key=lambda window: window.seconds)
-        self._by_events = [window.unit == "events" for window in self._windows]
-        self._lengths = [window.seconds for window in self._windows]
-        self._starts = [-math.inf] * len(self._windows)
-        self._used = [0] * len(self._windows)
 
     def take(self, now: float, events: int, *, enforce: bool) -> int | None:
         """Count one request with so many events.
@@ -22,30 +51,30 @@ class Counter:
         Returns:
             None when it fits, or when nothing is enforced; else the whole seconds until it would.
         """
-        self._turn(now)
-        if enforce and (wait := self._wait(now, events)):
-            return wait
-        for index, by_events in enumerate(self._by_events):
-            self._used[index] += events if by_events else 1
+        for window in self._windows:
+            window.turn(now)
+        if enforce and (wait := max(window.wait(now, events) for window in self._windows)):
+            return max(1, math.ceil(wait))
+        for window in self._windows:
+            window.add(events)
         return None
-
-    def _turn(self, now: float) -> None:
-        """Begin the windows anew that have ended."""
-        for index, start in enumerate(self._starts):
-            if now - start >= self._lengths[index]:
-                self._starts[index] = now
-                self._used[index] = 0
-
-    def _wait(self, now: float, events: int) -> int | None:
-        waits = [
-            start + window.seconds - now
-            for window, start, used in zip(self._windows, self._starts, self._used, strict=True)
-            if used and used + (events if window.unit == "events" else 1) > window.count
-        ]
-        return max(1, math.ceil(max(waits))) if waits else None
 
     def quota(self, now: float) -> Quota:
         """Return what is left of the longest window."""
-        window = self._windows[-1]
-        reset = math.ceil(self._starts[-1] + window.seconds - now) if self._used[-1] else math.ceil(window.seconds)
-        return Quota(window.count, max(0, window.count - self._used[-1]), max(0, reset))
+        return self._windows[-1].quota(now)
+
+
+class Counters:
+    """Makes the counters of one source's endpoints; windows that the vendor shares among them are the same one."""
+
+    def __init__(self) -> None:
+        self._shared: dict[tuple[str, float], FixedWindow] = {}
+
+    def of(self, windows: Sequence[Window]) -> Counter | None:
+        """Return the counter of an endpoint, None for one without limits."""
+        return Counter([self._window(window) for window in windows]) if windows else None
+
+    def _window(self, window: Window) -> FixedWindow:
+        if window.shared is None:
+            return FixedWindow(window)
+        return self._shared.setdefault((window.shared, window.seconds), FixedWindow(window))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from gateway.adapter import Adapter, Inbound, default_options
-from gateway.inbound.quota import Counter
+from gateway.inbound.quota import Counter, Counters
 
 _SLASHES: Final = re.compile(r"/{2,}")
 _PARAMETER: Final = re.compile(r"\\\{(\w+)\\\}")
@@ -51,9 +51,10 @@ class Source:
             object.__setattr__(self, "options", default_options(self.adapter.source_options))
         exact: dict[tuple[str, str], Found] = {}
         patterns = []
+        counters = Counters()
         for endpoint in self.adapter.inbound:
             people = endpoint.people if isinstance(endpoint.people, bool) else endpoint.people(self.options)
-            found = Found(endpoint, {}, Counter(endpoint.windows) if endpoint.windows else None, people)
+            found = Found(endpoint, {}, counters.of(endpoint.windows), people)
             if "{" in endpoint.path:
                 pattern = _PARAMETER.sub(r"(?P<\1>[^/]+)", re.escape(endpoint.path))
                 patterns.append((endpoint.method, re.compile(pattern), found))
