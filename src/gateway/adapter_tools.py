@@ -27,6 +27,8 @@ def parse_time(text: str) -> datetime | None:
     """Return the UTC time of an ISO 8601 text (space or ``T``, any offset spelling, naive means UTC), else None."""
     try:
         value = datetime.fromisoformat(text)
+        if value.tzinfo is UTC:
+            return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -247,11 +247,24 @@ def lane(event: Event) -> str:
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield ``(path, value)`` of every leaf of a builtin tree, as ``commerce.items[0].sku``."""
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from leaves(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, (list, tuple)) and value:
-        for index, inner in enumerate(value):
-            yield from leaves(inner, f"{path}[{index}]")
+    if not value or not isinstance(value, _NESTS):
+        return iter([(path, value)])
+    found: list[tuple[str, Any]] = []
+    _collect(value, path, found)
+    return iter(found)
+
+
+_NESTS: Final = (dict, list, tuple)
+
+
+def _collect(value: Any, path: str, found: list[tuple[str, Any]]) -> None:
+    if isinstance(value, dict):
+        head = f"{path}." if path else ""
+        inners = [(f"{head}{key}", inner) for key, inner in value.items()]
     else:
-        yield path, value
+        inners = [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
+    for leaf in inners:
+        if leaf[1] and isinstance(leaf[1], _NESTS):
+            _collect(leaf[1], leaf[0], found)
+        else:
+            found.append(leaf)

@@ -48,9 +48,8 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What a table can name in each closed part."""
 
-_CONTEXT_PARTS: Final = tuple((name, name[8:], struct) for name, struct in STRUCTS.items() if name[:8] == "context.")
-_CONTEXT: Final = frozenset({"context", *(name for name, _, _ in _CONTEXT_PARTS)})
-_NONE: Final[Mapping[str, Any]] = {}
+_CONTEXT_PARTS: Final = {name: sys.intern(name[8:]) for name in STRUCTS if name[:8] == "context."}
+_CONTEXT: Final = frozenset({"context", *_CONTEXT_PARTS})
 
 
 class Spelling(Struct, frozen=True, rename={"as_": "as"}, forbid_unknown_fields=True):
@@ -83,27 +82,29 @@ class Lifted(Struct, eq=False):
         if "commerce" in parts:
             more = {**parts["commerce"], **more}
         if item := parts.get("item"):
-            items = (*items, Item(**item))
-        if items:
+            more["items"] = (*items, Item(**item)) if items else (Item(**item),)
+        elif items:
             more["items"] = items
         return Commerce(**more) if more else None
 
     def context(self, **more: Any) -> Context:
         """Return the context part."""
-        if not more and _CONTEXT.isdisjoint(self.parts):
+        parts = self.parts
+        if not more and _CONTEXT.isdisjoint(parts):
             return canonical.EMPTY_CONTEXT
-        fields = {**self.parts.get("context", _NONE), **more}
-        for name, field, struct in _CONTEXT_PARTS:
-            if inner := self.parts.get(name):
-                fields[field] = struct(**inner)
+        fields = {**parts["context"], **more} if "context" in parts else more
+        for name in parts:
+            if name in _CONTEXT_PARTS and (inner := parts[name]):
+                fields[_CONTEXT_PARTS[name]] = STRUCTS[name](**inner)
         return Context(**fields) if fields else canonical.EMPTY_CONTEXT
 
     def profile(self, **more: Any) -> Profile:
         """Return the profile part; traits are not taken from `rest` unless given."""
-        fields = {**self.parts.get("profile", {}), **more}
-        if inner := self.parts.get("profile.location"):
+        parts = self.parts
+        fields = {**parts["profile"], **more} if "profile" in parts else more
+        if "profile.location" in parts and (inner := parts["profile.location"]):
             fields["location"] = canonical.Location(**inner)
-        if traits := self.parts.get("profile.traits"):
+        if "profile.traits" in parts and (traits := parts["profile.traits"]):
             fields["traits"] = {**traits, **fields.get("traits", {})}
         return Profile(**fields) if fields else canonical.EMPTY_PROFILE
 
@@ -116,12 +117,14 @@ class Lifted(Struct, eq=False):
 class _Part:
     """How one closed part is written: each of its fields, in the order of the Struct."""
 
-    __slots__ = ("paths", "slots", "write")
+    __slots__ = ("paths", "put", "slots", "write")
 
     def __init__(self, part: str, slots: Mapping[str, Slot]) -> None:
         self.slots = tuple(slots[name] for name in FIELDS[part] if name in slots)
         self.paths = frozenset(slot.path for slot in self.slots)
-        self.write = writer([_row(part, name, slots.get(name)) for name in FIELDS[part]])
+        rows = [_row(part, name, slots.get(name)) for name in FIELDS[part]]
+        self.write = writer(rows)
+        self.put = writer([row for row in rows if row.key is not None])
 
 
 def _row(part: str, name: str, slot: Slot | None) -> Row:
@@ -129,20 +132,9 @@ def _row(part: str, name: str, slot: Slot | None) -> Row:
     return Row(name, slot.key if slot else None, kind.lower, kind.many)
 
 
-class _Rest(NamedTuple):
-    """How a vendor's key is taken whose value is of another type than usual."""
-
-    plain: frozenset[type]
-    """Types taken as they are."""
-    lift: Callable[[Any], Any]
-    """Takes the others."""
-    quiet: frozenset[type]
-    """Types that leave no trace."""
-    path: str
-
-
-_Entry = tuple[type | None, str, str, _Rest]
-"""A vendor's key: the usual type, taken as it is without a trace, None for none; part, field; other types."""
+_Entry = tuple[type | None, str, str, frozenset[type], Callable[[Any], Any], frozenset[type], str]
+"""A vendor's key: its usual type, if there is one that is taken as it is and leaves no trace; part, field, all such
+types, how others are taken, types that leave no trace, path."""
 
 _NOTHING: Final[frozenset[type]] = frozenset()
 
@@ -167,7 +159,7 @@ class Table:
         for key in (spelling.as_, *spelling.also):
             quiet = kind.exact if key == spelling.as_ else _NOTHING
             plain = kind.same & quiet
-            self._by_key[key] = (str if str in plain else None, part, field, _Rest(plain, kind.lift, quiet, path))
+            self._by_key[key] = (str if str in plain else None, part, field, plain, kind.lift, quiet, path)
 
     def _slots(self, part: str) -> dict[str, Slot]:
         return self._by_part.get(part, {})
@@ -195,10 +187,10 @@ class Table:
             if found is None:
                 rest[key] = value
                 continue
-            usual, name, field, others = found
+            usual, name, field, plain, convert, quiet, path = found
             kind = type(value)
             taken = value
-            if kind is not usual and kind not in others.plain and (taken := others.lift(value)) is None:
+            if kind is not usual and kind not in plain and (taken := convert(value)) is None:
                 rest[key] = value
                 continue
             if name is not last:
@@ -207,8 +199,8 @@ class Table:
                 rest[key] = value
                 continue
             part[field] = taken
-            if kind is not usual and kind not in others.quiet:
-                lifted.raw[others.path] = [key, value]
+            if kind is not usual and kind not in quiet:
+                lifted.raw[path] = [key, value]
         if rest and not self._free_names.isdisjoint(rest):
             self._reclaim(lifted)
         return lifted
@@ -229,7 +221,7 @@ class Table:
             if slot.key != slot.field:
                 lifted.raw[slot.path] = [slot.field, value]
 
-    def lower(self, part: str, value: Any, raw: Raw, out: dict[str, Any], lost: list[str], at: str = "") -> None:
+    def lower(self, part: str, value: Any, raw: Raw, out: dict[str, Any], lost: list[str] | None, at: str = "") -> None:
         """Write one closed canonical part into a vendor's object.
 
         Args:
@@ -237,13 +229,16 @@ class Table:
             value: the Struct, or None.
             raw: the spellings to put back.
             out: receives keys and values.
-            lost: receives the canonical path of every field that has a value and no key.
+            lost: receives the canonical path of every field that has a value and no key; None: nobody asks.
             at: the part's canonical path where it differs from its name (``commerce.items[0]``).
         """
         if value is None:
             return
         known = self._parts[part]
-        known.write(value, out, lost, at or part)
+        if lost is None:
+            known.put(value, out, [], "")
+        else:
+            known.write(value, out, lost, at or part)
         if raw and (at or not known.paths.isdisjoint(raw)):
             self._respell(known.slots, at or part, value, raw, out)
 
@@ -321,8 +316,14 @@ def _is_same(before: Any, now: Any) -> bool:
 def lower_context(table: Table, context: Context, raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
     """Write an event's whole context; see `Table.lower`."""
     table.lower("context", context, raw, out, lost)
-    for name, field, _ in _CONTEXT_PARTS:
-        table.lower(name, getattr(context, field), raw, out, lost)
+    if context.device is not None:
+        table.lower("context.device", context.device, raw, out, lost)
+    if context.app is not None:
+        table.lower("context.app", context.app, raw, out, lost)
+    if context.page is not None:
+        table.lower("context.page", context.page, raw, out, lost)
+    if context.campaign is not None:
+        table.lower("context.campaign", context.campaign, raw, out, lost)
 
 
 def is_path(path: str) -> bool:

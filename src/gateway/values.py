@@ -33,8 +33,10 @@ class ValueType(NamedTuple):
 def to_decimal(value: Any) -> Decimal | None:
     """Return the finite number that a JSON value means, numeric text included, else None."""
     kind = type(value)
+    if kind is float and value:
+        return _of_float(value)
     if kind is float:
-        return _of_float(value) if value else Decimal(repr(value))
+        return Decimal(repr(value))
     if kind is int:
         return Decimal(value)
     if kind is str and _NUMBER.fullmatch(value):
@@ -62,7 +64,7 @@ def _to_float(value: Any) -> float | None:
 
 
 def _to_texts(value: Any) -> tuple[str, ...] | None:
-    if isinstance(value, list):
+    if type(value) is list:
         for text in value:
             if type(text) is not str:
                 return None

@@ -54,7 +54,7 @@ class Lines(NamedTuple):
 class Shape:
     """One vendor event: its names in both worlds, its fields, its product lines."""
 
-    __slots__ = ("_flat", "_line_keys", "also", "kind", "lines", "name", "table", "vendor_name")
+    __slots__ = ("_flat", "_line_keys", "_named", "also", "kind", "lines", "name", "table", "vendor_name")
 
     def __init__(
         self,
@@ -72,17 +72,23 @@ class Shape:
         self.table = table
         self.lines = lines
         self._flat = "item" in table.parts()
+        self._named = "properties" in table.parts()
         self._line_keys = frozenset((lines.at, *lines.also)) if lines else _NO_KEYS
 
-    def lift(self, source: Mapping[str, Any]) -> tuple[Lifted, Commerce | None]:
-        """Take a vendor's flat properties apart; returns the fields, and the commerce part with all products."""
+    def lift(self, source: Mapping[str, Any], **more: Any) -> tuple[Lifted, Commerce | None]:
+        """Take a vendor's flat properties apart; returns the fields, and the commerce part with all products.
+
+        Args:
+            source: the properties.
+            more: fields of the commerce part that stand elsewhere, and win over those that stand here.
+        """
         lifted = self.table.lift(source)
         if self.lines is None or self._line_keys.isdisjoint(lifted.rest):
-            return lifted, lifted.commerce()
+            return lifted, lifted.commerce(**more)
         items = self._lift_lines(self.lines, lifted)
         if items and "item" in lifted.parts:
             lifted.raw[FLAT] = [len(items)]
-        return lifted, lifted.commerce(items)
+        return lifted, lifted.commerce(items, **more)
 
     def _lift_lines(self, lines: Lines, lifted: Lifted) -> tuple[Item, ...]:
         key = next((key for key in (lines.at, *lines.also) if _are_rows(lifted.rest.get(key))), None)
@@ -91,7 +97,7 @@ class Shape:
         if self._flat or key != lines.at:
             lifted.raw[ITEMS] = [key]
         rows = enumerate(lifted.rest.pop(key))
-        return tuple(_lift_line(lines.each.lift(row), f"{ITEMS}[{index}]", lifted.raw) for index, row in rows)
+        return tuple([_lift_line(lines.each.lift(row), index, lifted.raw) for index, row in rows])
 
     def lower(self, event: Event, raw: Raw) -> tuple[dict[str, Any], list[str]]:
         """Return the vendor's flat properties of an event and the canonical paths that found no key.
@@ -100,20 +106,27 @@ class Shape:
         """
         lost: list[str] = []
         fields: dict[str, Any] = {}
-        if event.commerce is not None:
-            self.table.lower("commerce", event.commerce, raw, fields, lost)
-            if event.commerce.items:
-                self._lower_items(event.commerce.items, raw, fields, lost)
+        commerce = event.commerce
+        if commerce is not None:
+            self.table.lower("commerce", commerce, raw, fields, lost)
+            if commerce.items:
+                self._lower_items(commerce.items, raw, fields, lost)
         if event.context is not canonical.EMPTY_CONTEXT:
             lower_context(self.table, event.context, raw, fields, lost)
         if not event.properties:
             return fields, lost
-        free: dict[str, Any] = {}
-        self.table.lower_free("properties", event.properties, raw, free, lost)
+        free = self._lower_free(event.properties, raw, lost)
         return _joined(free, fields, "properties", lost), lost
 
+    def _lower_free(self, properties: dict[str, Any], raw: Raw, lost: list[str]) -> dict[str, Any]:
+        if not self._named:
+            return properties.copy()
+        free: dict[str, Any] = {}
+        self.table.lower_free("properties", properties, raw, free, lost)
+        return free
+
     def _lower_items(self, items: tuple[Item, ...], raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
-        flat = self._flat_index(items, raw)
+        flat = self._flat_index(items, raw) if self._flat else None
         if flat is None or len(items) > 1:
             self._lower_lines([index for index in range(len(items)) if index != flat], items, raw, out, lost)
         if flat is not None:
@@ -130,8 +143,6 @@ class Shape:
 
     def _flat_index(self, items: Sequence[Item], raw: Raw) -> int | None:
         """Return which product stands flat in the object: the one that did, else the only one."""
-        if not self._flat:
-            return None
         if FLAT in raw and raw[FLAT][0] < len(items):
             return int(raw[FLAT][0])
         alone = self.lines is None or (len(items) == 1 and ITEMS not in raw)
@@ -142,21 +153,22 @@ class Shape:
         self.table.lower("item", item, raw, out, missing)
         if missing:
             lost += [f"{ITEMS}[{index}].{path.removeprefix('item.')}" for path in missing]
-        for key, value in item.properties.items():
-            if key in out:
-                lost.append(f"{ITEMS}[{index}].properties.{key}")
-            else:
-                out[key] = value
+        if item.properties:
+            lost += [f"{ITEMS}[{index}].properties.{key}" for key in item.properties if key in out]
+            out.update({key: value for key, value in item.properties.items() if key not in out})
 
 
 def _are_rows(value: Any) -> bool:
     return isinstance(value, list) and set(map(type, value)) == {dict}
 
 
-def _lift_line(line: Lifted, at: str, raw: Raw) -> Item:
-    if line.raw:
-        raw.update({f"{at}.{path.removeprefix('item.')}": spelling for path, spelling in line.raw.items()})
-    return Item(**line.parts.get("item", {}), properties=line.properties())
+def _lift_line(line: Lifted, index: int, raw: Raw) -> Item:
+    for path, spelling in line.raw.items():
+        raw[f"{ITEMS}[{index}].{path.removeprefix('item.')}"] = spelling
+    fields = line.parts.get("item", {})
+    if properties := line.properties():
+        fields["properties"] = properties
+    return Item(**fields)
 
 
 def _lower_line(table: Table, at: str, item: Item, raw: Raw, lost: list[str]) -> dict[str, Any]:
