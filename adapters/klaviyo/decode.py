@@ -43,7 +43,7 @@ from adapters.klaviyo.wire import (
     place,
 )
 from gateway.adapter import Decoded, Lifted, Reply, Request, Shape
-from gateway.event import EMPTY_CONTEXT, Commerce, Context, Event, Origin, Profile
+from gateway.event import EMPTY_CONTEXT, Context, Event, Origin, Profile
 
 ACCEPTED: Final = Reply(202)
 CLIENT_ACCEPTED: Final = Reply(202, CORS)
@@ -56,7 +56,6 @@ _ATTRIBUTES: Final = "/data/attributes"
 _METRIC: Final = "/metric/data/attributes/name"
 _FLAT_METRIC: Final = "/metric/name"
 _PERSON: Final = "/profile/data"
-_NO_COMMERCE: Final = Commerce()
 _LONGEST_NAME: Final = limits.METRIC_NAME.value
 _PROFILE_STRINGS: Final = limits.PROFILE_STRINGS.value
 IDENTIFY: Final = "Identify"
@@ -198,15 +197,13 @@ def event(
     if not 0 < len(metric.name) <= _LONGEST_NAME:
         raise _misnamed(metric.name, metric_at)
     properties, value = it.properties or {}, bytes(it.value)
-    check_properties(properties)
+    check_properties(properties, len(request.body) + len(request.query))
     raw, left = dict(person.raw), _left(it, value, metric.service)
     dedupe_key, money = _key(it, properties, raw), _money(it, value, properties, raw)
     shape = VOCABULARY.decode(metric.name)
-    lifted, commerce = shape.lift(properties)
+    lifted, commerce = shape.lift(properties, **money)
     if lifted.raw:
         raw.update(lifted.raw)
-    if money:
-        commerce = msgspec.structs.replace(commerce or _NO_COMMERCE, **money)
     about = person.profile
     return Event(
         id=request.new_id(),

@@ -10,7 +10,7 @@ event is a group of its own, so that the index in an error's pointer is the even
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -23,7 +23,7 @@ from adapters.klaviyo.decode import IDENTIFY
 from adapters.klaviyo.encode_person import person
 from adapters.klaviyo.fit import fit, fit_count, fit_name
 from adapters.klaviyo.names import CONSENT, CONSENT_METRIC, DEVICE, NAME_KEY, SLUG, VOCABULARY
-from adapters.klaviyo.values import fits, in_window, to_number
+from adapters.klaviyo.values import SHORT, fits, in_window, is_shallow, to_number
 from adapters.klaviyo.wire import NOTHING, UNREADABLE, Json, dig, graft
 from gateway.adapter import Answer, Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes
 from gateway.event import EMPTY_CONTEXT, Commerce, leaves
@@ -32,6 +32,7 @@ _ELSEWHERE: Final = frozenset({"commerce.total", "commerce.currency", "context.i
 """Canonical paths that are no properties: they have fields of their own."""
 
 _BODY_SENT: Final = limits.BODY_SENT.value
+_NAME: Final = limits.METRIC_NAME.value
 _PROPERTIES: Final = limits.PROPERTIES.value
 _SECONDS: Final = len("2026-07-18T16:04:09")
 
@@ -61,10 +62,12 @@ def bulk(batch: Sequence[Event], settings: Settings) -> list[Encoded]:  # noqa: 
     Raises:
         EncodeError: as `events`.
     """
-    written = [_write(index, event) for index, event in enumerate(batch)]
-    parts = [json_bytes(_entry(it)) for it in written]
-    for part in parts:
+    written, parts = [], []
+    for index, event in enumerate(batch):
+        it, part = _encode(index, event, _entry)
         _check_size(len(part) + len(_HEAD) + len(_TAIL), _BODY_SENT)
+        written.append(it)
+        parts.append(part)
     return [_job(parts, written, cut) for span in _without_repeats(written) for cut in _cuts(parts, span)]
 
 
@@ -100,19 +103,41 @@ class Written(Struct, frozen=True):
 
 
 def _single(index: int, event: Event) -> Encoded:
-    it = _write(index, event)
-    it.attributes["profile"] = {"data": it.who}
-    body: Json = {"data": {"type": "event", "attributes": it.attributes}}
-    if it.rest:
-        graft(body, it.rest)
+    it, encoded = _encode(index, event, _body)
     if it.entry:
         _report(it.entry, f"residue.{SLUG}.entry", index, it.lost)
-    encoded = json_bytes(body)
     _check_size(len(encoded), _BODY_SENT)
     return Encoded(events=(index,), body=encoded, lost=tuple(it.lost))
 
 
-def _write(index: int, event: Event) -> Written:
+def _body(it: Written) -> Json:
+    it.attributes["profile"] = {"data": it.who}
+    body: Json = {"data": {"type": "event", "attributes": it.attributes}}
+    return graft(body, it.rest) if it.rest else body
+
+
+def _encode(index: int, event: Event, frame: Callable[[Written], Json]) -> tuple[Written, bytes]:
+    """Write an event; only one that is nested, or turns out to be long, is searched for what is over a limit."""
+    flat = _is_flat(event)
+    it = _write(index, event, search=not flat)
+    encoded = json_bytes(frame(it))
+    if flat and len(encoded) > SHORT:
+        it = _write(index, event, search=True)
+        encoded = json_bytes(frame(it))
+    return it, encoded
+
+
+def _is_flat(event: Event) -> bool:
+    """Tell whether the free values of an event are no deeper than arrays of scalars."""
+    if event.commerce is not None:
+        for item in event.commerce.items:
+            if item.properties and not is_shallow(item.properties.values()):
+                return False
+    return is_shallow(event.properties.values())
+
+
+def _write(index: int, event: Event, *, search: bool) -> Written:
+    """Return an event in Klaviyo's words; with `search`, what is over a limit in its properties is made to fit."""
     kept = event.residue.get(SLUG) or {}
     raw = dig(kept, "raw") if kept else NOTHING
     lost: list[Loss] = []
@@ -129,7 +154,7 @@ def _write(index: int, event: Event) -> Written:
         _put_money(event.commerce, raw, attributes, properties, index, lost)
     if raw:
         _put_key(event, raw, attributes, properties)
-    if len(properties) > _PROPERTIES or not fits(properties):
+    if len(properties) > _PROPERTIES or (search and not fits(properties)):
         attributes["properties"] = fit_count(fit(properties, "properties", index, lost), index, lost)
     who = person(event, index, raw, lost, told=CONSENT.get(metric))
     if not event.residue:
@@ -139,7 +164,7 @@ def _write(index: int, event: Event) -> Written:
 
 
 def _metric(event: Event, shape: Shape, kept: Json, index: int, lost: list[Loss]) -> str:
-    before = kept.get("metric")
+    before = kept.get("metric") if kept else None
     if isinstance(before, str) and VOCABULARY.decode(before).name == shape.name == event.name:
         return before
     if not shape.vendor_name:
@@ -150,7 +175,8 @@ def _metric(event: Event, shape: Shape, kept: Json, index: int, lost: list[Loss]
         first = event.consent[0]
         if said := CONSENT_METRIC.get((event.name, first.granted, first.channel)):
             return said
-    return fit_name(shape.vendor_name, index, lost)
+    name = shape.vendor_name
+    return name if len(name) <= _NAME else fit_name(name, index, lost)
 
 
 def _time(event: Event, index: int, lost: list[Loss]) -> str:
@@ -173,7 +199,7 @@ def _seconds(moment: datetime) -> str:
 
 def _properties(event: Event, shape: Shape, raw: Json, index: int, lost: list[Loss]) -> Json:
     properties, homeless = shape.lower(event, raw)
-    if not _ELSEWHERE.issuperset(homeless):
+    if homeless and not _ELSEWHERE.issuperset(homeless):
         reason = "Klaviyo has no name for it, or a field of the event needed its name."
         lost += [Loss(index, path, "dropped", reason) for path in homeless if path not in _ELSEWHERE]
     if event.profile.device_id is not None:

@@ -17,7 +17,7 @@ from adapters.klaviyo.names import IDENTIFY_TRAITS, KX, LOCATION, PROFILE, SLUG,
 from adapters.klaviyo.values import is_email, is_phone
 from adapters.klaviyo.wire import Json
 from gateway.adapter import EncodeError, Event, Loss
-from gateway.event import EMPTY_CONTEXT, ConsentChange, Profile, leaves
+from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, ConsentChange, Profile, leaves
 
 _Check = Callable[[str], Any]
 
@@ -40,6 +40,12 @@ _REFUSED: Final[tuple[tuple[str, str, _Check, str, str], ...]] = (
     ("anonymous_id", "anonymous_id", bool, "Anonymous ID", "an empty identifier names nobody"),
 )
 """(canonical field, key, check, custom property to keep it in, why it was moved)."""
+_SECOND_HOMES: Final = {
+    path.removeprefix("profile.") for table in (LOCATION, IDENTIFY_TRAITS) for path, _ in table.paths()
+} & set(EMPTY_PROFILE.__struct_fields__)
+_second_homes: Final = attrgetter(*sorted(_SECOND_HOMES))
+"""The fields of a person that stand below the attributes."""
+_NO_SECOND_HOMES: Final = _second_homes(EMPTY_PROFILE)
 _refusable: Final = attrgetter(*(field for field, *_ in _REFUSED))
 _NAMES: Final = frozenset({*(key for _, key, *_ in _REFUSED), "_kx"})
 """Keys of which a profile needs one."""
@@ -99,31 +105,19 @@ def _fields(who: Profile, index: int, raw: Json, lost: list[Loss], identify: boo
     attributes: Json = {}
     location: Json = {}
     named: Json = {}
-    homeless: list[str] = []
-    PROFILE.lower("profile", who, raw, attributes, homeless)
-    if homeless:
-        homeless = _second_homes(who, raw, homeless, location, named, identify)
+    PROFILE.lower("profile", who, raw, attributes, None)
+    if _second_homes(who) != _NO_SECOND_HOMES:
+        LOCATION.lower("profile", who, raw, location, None)
+        (IDENTIFY_TRAITS if identify else TRAITS).lower("profile", who, raw, named, None)
     if who.location is not None:
-        LOCATION.lower("profile.location", who.location, raw, location, homeless)
-    if not named.keys().isdisjoint(who.traits):
+        LOCATION.lower("profile.location", who.location, raw, location, None)
+    if named and not named.keys().isdisjoint(who.traits):
         reason = "Its name is that of one of the profile's own fields."
         lost += [Loss(index, f"profile.traits.{key}", "dropped", reason) for key in who.traits if key in named]
     if who.push_tokens:
-        homeless += [f"profile.push_tokens[{i}]" for i in range(len(who.push_tokens))]
-    if homeless:
-        lost += [Loss(index, path, "dropped", "Klaviyo has no field for it on this call.") for path in homeless]
-    return attributes, location, {**who.traits, **named}
-
-
-def _second_homes(
-    who: Profile, raw: Json, homeless: list[str], location: Json, named: Json, identify: bool
-) -> list[str]:
-    """Write the fields that stand below the attributes; return the paths that stand nowhere."""
-    for table, out in ((LOCATION, location), (IDENTIFY_TRAITS if identify else TRAITS, named)):
-        misses: list[str] = []
-        table.lower("profile", who, raw, out, misses)
-        homeless = [path for path in homeless if path in misses]
-    return homeless if identify else [path for path in homeless if path != "profile.device_id"]
+        reason = "Klaviyo has no field for it on this call."
+        lost += [Loss(index, f"profile.push_tokens[{i}]", "dropped", reason) for i in range(len(who.push_tokens))]
+    return attributes, location, {**who.traits, **named} if who.traits else named
 
 
 def _move_refused(who: Profile, attributes: Json, properties: Json, index: int, lost: list[Loss]) -> None:

@@ -37,6 +37,9 @@ _MONEY_TEXT: Final = limits.MONEY_TEXT.value
 _PROPERTIES: Final = limits.PROPERTIES.value
 _STRING: Final = limits.STRING.value
 _STRING_SENT: Final = limits.STRING_SENT.value
+SHORT: Final = 2 * min(_ARRAY, _STRING, _STRING_SENT)
+"""Bytes of JSON that hold no string and no array over a limit: an element takes two, with its comma."""
+_CONTAINERS: Final = frozenset({dict, list})
 
 is_email: Final = _EMAIL.fullmatch
 is_phone: Final = _PHONE.fullmatch
@@ -105,12 +108,28 @@ def _text(raw: bytes) -> str | None:
 # --- free parts ------------------------------------------------------------------------------------------
 
 
-def check_properties(properties: Mapping[str, Any]) -> None:
-    """Raise `Invalid` when an event's properties are too many, too long, too deep."""
+def check_properties(properties: Mapping[str, Any], size: int) -> None:
+    """Raise `Invalid` when an event's properties are too many, too long, too deep.
+
+    Args:
+        properties: what to check.
+        size: bytes of the body that they came in; in a short one nothing is too long.
+    """
     if len(properties) > _PROPERTIES:
         raise Invalid("/properties", f"An event may have at most {_PROPERTIES} properties.")
+    if size <= SHORT and is_shallow(properties.values()):
+        return
     if problem := _problem(properties, 0, _STRING):
         raise Invalid("/properties", problem)
+
+
+def is_shallow(values: Iterable[Any]) -> bool:
+    """Tell at a glance that values hold no more than arrays of scalars."""
+    for value in values:
+        kind = type(value)
+        if kind is dict or (kind is list and not _CONTAINERS.isdisjoint(map(type, value))):
+            return False
+    return True
 
 
 def check_free(tree: Mapping[str, Any], pointer: str) -> None:
