@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, json_bytes
 
-from .encode_event import Written, kept_of, options_of, write_event
+from . import decode
+from .encode_event import Written, is_native, job_of, kept_of, options_of, write_event
 from .limits import EVENT_BODY_SENT, PAST_BODY_SENT, PAST_EVENTS
 from .names import ORDER_STATUS, Lost
 from .times import read_time, write_seconds
@@ -17,6 +18,8 @@ from .wire import VOCABULARY, Json
 
 _FRAME: Final = (b'{"events":[', b"]}")
 _LARGEST: Final = EVENT_BODY_SENT.value
+_PAST: Final = frozenset({decode.PAST_V1, decode.PAST_V2})
+_SAID: Final = _PAST | {decode.V1, decode.V2, decode.UNVERSIONED}
 
 
 # --- live ------------------------------------------------------------------------------------------------
@@ -32,7 +35,7 @@ def encode_events(events: Sequence[Event], settings: Settings) -> list[Encoded]:
 
 
 def _live(index: int, event: Event, settings: Settings) -> Encoded:
-    written = write_event(event, settings)
+    written = write_event(job_of(event, settings))
     if event.occurred_at is not None and not (_is_order(event) and "date" in written.params):
         written.lost.append(Lost("occurred_at", "dropped", "Yespo takes a live event's time of arrival for its time."))
     body = fit(written, {})
@@ -108,9 +111,14 @@ def as_json(value: Any) -> bytes:
 
 
 def is_past(event: Event, settings: Settings) -> bool:
-    """Tell whether an event was too old for the live endpoint when it came in."""
+    """Tell whether an event was too old for the live endpoint when it came in.
+
+    One that a client of Yespo sent as a live or as a past one is sent so again; an order's date makes it no older.
+    """
     if event.occurred_at is None:
         return False
+    if is_native(event) and event.source.endpoint in _SAID:
+        return event.source.endpoint in _PAST
     return (event.received_at - event.occurred_at).total_seconds() >= options_of(settings).past_after_seconds
 
 
@@ -143,7 +151,7 @@ def _past(event: Event, settings: Settings) -> tuple[bytes, list[Lost]]:
         raise EncodeError(f"Yespo stores past events of the last {depth} days, and this one is older")
     if moment > event.received_at:
         raise EncodeError("Yespo's past events cannot lie in the future")
-    written = write_event(event, settings)
+    written = write_event(job_of(event, settings))
     if written.key is None:
         raise EncodeError("Yespo's past events need a key, and no identifier of the event is one that it takes")
     if moment.microsecond and not any(one.path == "occurred_at" for one in written.lost):

@@ -53,6 +53,19 @@ class Written(Struct):
     """Parameter -> canonical path, of values that may be left out where an event is too large."""
 
 
+class Job(Struct, frozen=True):
+    """An event to write, and what is known of it."""
+
+    event: Event
+    shape: Shape
+    kept: Mapping[str, Any]
+    """What this adapter's decoder set aside."""
+    native: bool
+    """Whether it came in by this adapter, so that it goes out as it came."""
+    wrap: bool
+    """Whether product lists are wrapped in an object."""
+
+
 def is_native(event: Event) -> bool:
     """Tell whether an event came in by this adapter."""
     return event.source.vendor == SLUG
@@ -72,68 +85,72 @@ def options_of(settings: Settings) -> TargetOptions:
 _DEFAULT: Final = TargetOptions()
 
 
-def write_event(event: Event, settings: Settings) -> Written:
+def job_of(event: Event, settings: Settings) -> Job:
+    """Return how to write an event for the event endpoints."""
+    return Job(
+        event=event,
+        shape=VOCABULARY.encode(event),
+        kept=kept_of(event),
+        native=is_native(event),
+        wrap=options_of(settings).wrap_items,
+    )
+
+
+def write_event(job: Job) -> Written:
     """Return the event's type, key and parameters.
 
     Raises:
         EncodeError: it has no name, or nobody it is about.
     """
-    kept, native = kept_of(event), is_native(event)
+    event, kept = job.event, job.kept
     lost: list[Lost] = []
-    shape = VOCABULARY.encode(event)
-    type_key = write_type(shape, kept.get("type"), lost)
+    type_key = write_type(job.shape, kept.get("type"), lost)
     profile = visible(event.profile, kept.get("hidden")) if "hidden" in kept else event.profile
-    who = identifiers(profile, lost, native=native)
-    key = _key(who, kept, native=native)
-    written = Written(type_key, key, {}, lost, {})
+    who = identifiers(profile, lost, native=job.native)
+    written = Written(type_key, _key(who, job), {}, lost, {})
     write_identifiers(who, kept.get("who") or _NOTHING, written.params)
-    raw = kept.get("raw") or {}
     if profile is not EMPTY_PROFILE:
-        write_person(profile, raw, written.params, lost)
-    _write_fields(event, shape, raw, kept, settings, written)
+        write_person(profile, kept.get("raw") or {}, written.params, lost)
+    _write_fields(job, written)
     if profile.traits:
-        _write_traits(event, shape, written, native=native)
-    _write_rest(event, shape, type_key, kept, written)
+        _write_traits(job, written)
+    _write_rest(job, written)
     return written
 
 
-def _key(who: dict[str, str], kept: Mapping[str, Any], *, native: bool) -> str | None:
-    if isinstance(kept.get("key"), str):
-        return str(kept["key"])
+def _key(who: dict[str, str], job: Job) -> str | None:
+    key = job.kept.get("key")
+    if isinstance(key, str):
+        return key
     if not who or (len(who) == 1 and "contact_key" in who):
         raise EncodeError("Yespo needs a contact id, an external id, an e-mail address, a phone number or a push token")
-    if native:
+    if job.native:
         return resolved(who)
-    legal = {field: text for field, text in who.items() if is_legal(text)}
-    return resolved(legal)
+    return resolved({field: text for field, text in who.items() if is_legal(text)})
 
 
 # --- fields and free values ------------------------------------------------------------------------------
 
 
-def _write_fields(
-    event: Event, shape: Shape, raw: Json, kept: Mapping[str, Any], settings: Settings, written: Written
-) -> None:
+def _write_fields(job: Job, written: Written) -> None:
     """Write commerce, context and properties, in the forms that the event's type wants."""
-    native = is_native(event)
-    commerce = event.commerce
-    if commerce is not None and commerce.items and not native and len(commerce.items) > 1 and _has_one(shape):
+    event, shape = job.event, job.shape
+    items = () if event.commerce is None else event.commerce.items
+    raw = job.kept.get("raw") or {}
+    if not job.native and len(items) > 1 and shape.lines is not None and shape.lines.at == ONE:
         raw = {_ITEMS: ["products"]}
     fields, homeless = shape.lower(event, raw)
-    if commerce is not None and commerce.items and not native:
-        _complete_rows(shape, commerce.items, fields, written.lost)
+    if items and not job.native:
+        _complete_rows(shape, items, fields, written.lost)
     if event.properties:
-        _judge(event, shape, fields, frozenset(homeless), written)
-    reason = "Yespo has no parameter for it."
-    written.lost += [Lost(path, "dropped", reason) for path in homeless if not path.startswith("properties.")]
-    if not native:
+        _judge(job, fields, frozenset(homeless), written)
+    if homeless:
+        reason = "Yespo has no parameter for it."
+        written.lost += [Lost(path, "dropped", reason) for path in homeless if not path.startswith("properties.")]
+    if not job.native:
         _complete(event, shape, fields, written.lost)
-    close_params(shape, fields, kept, native=native, wrap=options_of(settings).wrap_items)
+    close_params(shape, fields, job.kept, native=job.native, wrap=job.wrap)
     written.params.update(fields)
-
-
-def _has_one(shape: Shape) -> bool:
-    return shape.lines is not None and shape.lines.at == ONE
 
 
 def _complete_rows(shape: Shape, items: tuple[Item, ...], fields: Json, lost: list[Lost]) -> None:
@@ -160,9 +177,9 @@ def _join(row: Json, key: str, names: tuple[str, ...], path: str, lost: list[Los
         lost.append(Lost(path, "coerced", "Yespo has one text for a product's categories.", key))
 
 
-def _judge(event: Event, shape: Shape, fields: Json, homeless: frozenset[str], written: Written) -> None:
+def _judge(job: Job, fields: Json, homeless: frozenset[str], written: Written) -> None:
     """Put properties aside whose names are taken, and report those that Yespo reads as something else."""
-    native, identify = is_native(event), event.kind == "identify"
+    event, shape, native = job.event, job.shape, job.native
     mapped = _mapped(shape.table)
     for key, value in event.properties.items():
         path = f"properties.{key}"
@@ -175,13 +192,13 @@ def _judge(event: Event, shape: Shape, fields: Json, homeless: frozenset[str], w
             _put_aside(key, value, path, "property_", fields, written)
         else:
             written.free[key] = path
-            _report_meaning(shape, key, path, written.lost, identify=identify, native=native)
+            _report_meaning(job, key, path, written.lost)
 
 
-def _report_meaning(shape: Shape, key: str, path: str, lost: list[Lost], *, identify: bool, native: bool) -> None:
-    if identify:
+def _report_meaning(job: Job, key: str, path: str, lost: list[Lost]) -> None:
+    if job.event.kind == "identify":
         lost.append(Lost(path, "renamed", "Yespo takes it for an attribute of the contact.", key))
-    elif not native and (read := _meaning(shape.table, key)) is not None:
+    elif not job.native and (read := _meaning(job.shape.table, key)) is not None:
         lost.append(Lost(path, "renamed", f"Yespo takes it for {read}.", key))
 
 
@@ -229,8 +246,9 @@ def _meaning(table: Any, key: str) -> str | None:
     return None
 
 
-def _write_traits(event: Event, shape: Shape, written: Written, *, native: bool) -> None:
-    identify, params = event.kind == "identify", written.params
+def _write_traits(job: Job, written: Written) -> None:
+    event, shape, native, params = job.event, job.shape, job.native, written.params
+    identify = event.kind == "identify"
     for key, value in event.profile.traits.items():
         path = f"profile.traits.{key}"
         if key in params or not 0 < len(key) <= _LONGEST or (not native and _is_reserved(shape, key, value)):
@@ -259,21 +277,21 @@ def _complete(event: Event, shape: Shape, fields: Json, lost: list[Lost]) -> Non
         fields["recycleStateId"] = derive_uuid(event.id)
 
 
-def _write_rest(event: Event, shape: Shape, type_key: str, kept: Mapping[str, Any], written: Written) -> None:
-    params = written.params
-    if event.name != shape.name:
+def _write_rest(job: Job, written: Written) -> None:
+    event, lost = job.event, written.lost
+    if event.name != job.shape.name:
         _write_name(event, written)
-    if event.consent and event.consent != implied_consent(type_key):
-        params[CONSENT] = msgspec.to_builtins(event.consent)
-        if not is_native(event):
+    if event.consent and event.consent != implied_consent(written.type):
+        written.params[CONSENT] = msgspec.to_builtins(event.consent)
+        if not job.native:
             reason = "Yespo keeps it with the event; it gives or takes back no permission there."
-            written.lost.append(Lost("consent", "renamed", reason, CONSENT))
-    if kept:
-        _restore(event, kept, params)
+            lost.append(Lost("consent", "renamed", reason, CONSENT))
+    if job.kept:
+        _restore(event, job.kept, written.params)
     if event.dedupe_key is not None:
-        written.lost.append(Lost("dedupe_key", "dropped", "Yespo's events have no key against duplicates."))
+        lost.append(Lost("dedupe_key", "dropped", "Yespo's events have no key against duplicates."))
     if event.residue:
-        _report_residue(event, written.lost)
+        report_residue(event, lost)
 
 
 def _write_name(event: Event, written: Written) -> None:
@@ -297,9 +315,24 @@ def _restore(event: Event, kept: Mapping[str, Any], params: Json) -> None:
         params["date"] = kept["date"] if same else write_seconds(event.occurred_at)
 
 
-def _report_residue(event: Event, lost: list[Lost]) -> None:
+def report_residue(event: Event, lost: list[Lost], *own: str) -> None:
+    """Report what other vendors set aside, and what of ours is for another endpoint.
+
+    Args:
+        event: the event.
+        lost: receives the losses.
+        own: the entries of our own that this endpoint does put back.
+    """
     for vendor, held in event.residue.items():
-        if vendor != SLUG:
-            others = {key: value for key, value in held.items() if key != "raw"}
+        if vendor == SLUG:
+            reason = "Another method of Yespo's had a place for it."
+            others = {key: value for key, value in held.items() if key in ELSEWHERE and key not in own}
+        else:
             reason = f"Only {vendor} knows what it means."
-            lost += [Lost(path, "dropped", reason) for path, _ in leaves(others, f"residue.{vendor}") if others]
+            others = {key: value for key, value in held.items() if key != "raw"}
+        if others:
+            lost += [Lost(path, "dropped", reason) for path, _ in leaves(others, f"residue.{vendor}")]
+
+
+ELSEWHERE: Final = frozenset({"top", "info", "row", "channels", "fields", "bulk", "form"})
+"""Entries of our residue that belong to orders and contacts."""
