@@ -46,7 +46,11 @@ IN_QUERY: Final = Limit(value=500, unit="query keys of /unity.gif", source=_OURS
 # --- rates, both ways: advice in the vendor's own words ("we recommend") ---
 
 EVENT_RATE: Final = Window(
-    count=50, seconds=1, source=f"{_OURS} for /api/v1/event; the figure of its sibling /api/v1/customers", read=READ
+    count=50,
+    seconds=1,
+    source=f"{_OURS} for /api/v1/event; the figure of its sibling /api/v1/customers",
+    read=READ,
+    ours=True,
 )
 BULK_RATE: Final = (
     Window(count=5, seconds=1, source=_BULK, read=READ),

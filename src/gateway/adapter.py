@@ -81,6 +81,8 @@ class Window(Struct, frozen=True, kw_only=True):
     read: str
     shared: str | None = None
     """A name under which several endpoints of one account share this window; None: the endpoint's own."""
+    ours: bool = False
+    """A careful choice of the adapter's where the vendor publishes none: windows that a person sets replace it."""
 
 
 # --- inbound: a client speaks to us ----------------------------------------------------------------------

@@ -66,6 +66,13 @@ def test_every_number_has_unit_source_and_date(adapter: Adapter) -> None:
 
 
 @every_adapter
+def test_a_rate_of_ours_says_so(adapter: Adapter) -> None:
+    for name, number in _numbers(adapter):
+        if isinstance(number, Window):
+            assert number.ours == number.source.startswith("our choice"), name
+
+
+@every_adapter
 def test_every_limit_in_use_is_such_a_number(adapter: Adapter) -> None:
     numbers = [number for _, number in _numbers(adapter)]
     sizes = {number.value for number in numbers if isinstance(number, Limit)}

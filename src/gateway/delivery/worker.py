@@ -12,7 +12,7 @@ from typing import Final
 
 import httpx
 
-from gateway.adapter import Login
+from gateway.adapter import Login, Outbound, Window
 from gateway.delivery.backoff import Flow, Valve
 from gateway.delivery.bell import Bell
 from gateway.delivery.calls import Call
@@ -330,8 +330,13 @@ def _endpoints(spec: TargetSpec, transport: httpx.AsyncBaseTransport, limiter: L
         if not all(spec.credentials.get(name) for name in outbound.needs):
             unusable.append(outbound)
             continue
-        gate = limiter.gate(outbound.name, outbound.windows, target=spec.name, own=spec.windows)
+        gate = limiter.gate(outbound.name, _windows(outbound, spec), target=spec.name, own=spec.windows)
         call = Call(outbound, spec, line, sessions.get(outbound.login))
         usable[outbound.name] = Endpoint(outbound, settings, gate, Judge(outbound), call, secrets)
     ready = [replace(one, prepare=usable.get(one.outbound.prepare or "")) for one in usable.values()]
     return Endpoints(spec.adapter.slug, settings, ready, unusable)
+
+
+def _windows(outbound: Outbound, spec: TargetSpec) -> tuple[Window, ...]:
+    """Return the endpoint's windows; those that are nobody's rule give way to a person's own."""
+    return tuple(window for window in outbound.windows if not (window.ours and spec.windows))

@@ -71,8 +71,9 @@ class Counters:
         self._shared: dict[tuple[str, float], FixedWindow] = {}
 
     def of(self, windows: Sequence[Window]) -> Counter | None:
-        """Return the counter of an endpoint, None for one without limits."""
-        return Counter([self._window(window) for window in windows]) if windows else None
+        """Return the counter of an endpoint, None for one without limits of its vendor's."""
+        published = [self._window(window) for window in windows if not window.ours]
+        return Counter(published) if published else None
 
     def _window(self, window: Window) -> FixedWindow:
         if window.shared is None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from gateway.adapter import Event
@@ -275,5 +276,16 @@ def test_two_targets_at_one_account_share_its_limits() -> None:
         times = [arrival.at for arrival in both.arrivals]
         assert len(times) == 100
         assert all(later - earlier >= 1.0 for earlier, later in zip(times, times[10:], strict=False))
+
+    play(story())
+
+
+@pytest.mark.parametrize(("ours", "seconds"), [(True, 2.0), (False, 20.0)])
+def test_windows_of_a_person_replace_those_that_nobody_published(ours: bool, seconds: float) -> None:
+    async def story() -> None:
+        careful = msgspec.structs.replace(window(1, 1.0), ours=ours)
+        world = World(adapter=adapter(outbound(windows=(careful,))), windows=(window(10, 1.0),))
+        await world.deliver([event(n, who=f"p{n}") for n in range(21)])
+        assert world.vendor.arrivals[-1].at == pytest.approx(seconds, abs=0.2)
 
     play(story())

@@ -60,3 +60,7 @@ def test_a_shared_window_is_one_for_all_endpoints() -> None:
     assert orders is not None
     assert [one.take(0, 1, enforce=True) for one in (contacts, orders, contacts, orders)] == [None, None, 1, 1]
     assert counters.of(()) is None
+
+
+def test_a_window_that_the_vendor_did_not_publish_is_not_counted() -> None:
+    assert Counters().of((Window(count=1, seconds=1, source="our choice: careful", read="", ours=True),)) is None
