@@ -151,7 +151,7 @@ def test_every_status_has_a_verdict(adapter: Adapter, out: Outbound) -> None:
     judge = Judge(out)
     verdicts = {status: judge.verdict(Answer(status, {}, b"")).verdict for status in range(100, 600)}
     assert verdicts[429] is Verdict.THROTTLE
-    assert verdicts[401] is Verdict.HOLD
+    assert verdicts[401] is (Verdict.RENEW if out.login else Verdict.HOLD)
     assert all(verdicts[status] is not Verdict.DONE for status in range(400, 600) if status != 409)
     assert all(verdicts[status] is not Verdict.REJECT for status in range(500, 600))
 
@@ -229,8 +229,13 @@ def test_the_declared_credentials_are_those_in_use(adapter: Adapter) -> None:
 @every_outbound
 def test_headers_come_from_what_the_endpoint_needs(adapter: Adapter, out: Outbound) -> None:
     held = promises.credentials(adapter)
-    witness = _Witness({name: held[name] for name in out.needs})
-    headers = out.headers(witness)
-    assert witness.asked == set(out.needs)
+    given = _Witness({name: held[name] for name in out.needs})
+    token = _Witness({"token": "test-token"})
+    if out.login is not None:
+        out.login.body(given)
+        out.login.headers(given)
+    headers = out.headers(given if out.login is None else token)
+    assert given.asked == set(out.needs)
+    assert token.asked == ({"token"} if out.login else set())
     assert len({name.lower() for name in headers}) == len(headers)
     assert all(re.fullmatch(r"[!-~][ -~]*", value) for value in headers.values())
