@@ -1,8 +1,10 @@
 """``gateway sandbox``: one stand-in vendor."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+import msgspec
 
 from gateway import registry
 from gateway.adapter import Adapter
@@ -22,6 +24,9 @@ from gateway.testing.standin import RECEIVED, StandIn
 @click.option(
     "--credential", "credentials", multiple=True, metavar="NAME=VALUE", help="What clients must present; repeatable."
 )
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the vendor's sources; repeatable."
+)
 @click.option("--no-limits", is_flag=True, help="Do not answer 429 beyond the vendor's limits.")
 @click.option("--log-level", type=click.Choice(["info", "warning"]), default="info", show_default=True)
 @ready_option
@@ -30,6 +35,7 @@ def sandbox(
     host: str,
     port: int,
     credentials: tuple[str, ...],
+    options: tuple[str, ...],
     no_limits: bool,
     log_level: str,
     ready_file: Path | None,
@@ -42,11 +48,13 @@ def sandbox(
     Examples:
       gateway sandbox blueshift --port 9001
       gateway sandbox klaviyo --credential private_key=pk_test --credential company_id=AbC123
+      gateway sandbox vibetrace --option strict=true
     """
     adapter = registry.adapter(vendor)
     account = _account(adapter, credentials)
     logger = make_logger(level=log_level)
-    app = StandIn(adapter, [account], logger, enforce_limits=not no_limits)
+    chosen = _options(adapter, options)
+    app = StandIn(adapter, [account], logger, enforce_limits=not no_limits, options=chosen)
     listener = bind(host, port)
     url = url_of(listener)
 
@@ -73,3 +81,25 @@ def _account(adapter: Adapter, given: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"{adapter.title} has no credential {name!r}; {unknown(name, known)}")
         account[name] = value
     return account
+
+
+def _options(adapter: Adapter, given: tuple[str, ...]) -> Any:
+    """Return the source's options; values are read as JSON, and as text where they are none."""
+    chosen: dict[str, Any] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            chosen[name] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            chosen[name] = value
+    if adapter.source_options is None:
+        if chosen:
+            raise UsageError(f"{adapter.title} has no options")
+        return None
+    known = list(adapter.source_options.__struct_fields__)
+    if wrong := next((name for name in chosen if name not in known), None):
+        raise UsageError(f"{adapter.title} has no option {wrong!r}; {unknown(wrong, known)}")
+    try:
+        return msgspec.convert(chosen, adapter.source_options)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"--option: {error}") from None

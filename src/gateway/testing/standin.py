@@ -116,10 +116,16 @@ class StandIn:
     """One vendor on loopback, as an ASGI application."""
 
     def __init__(
-        self, adapter: Adapter, accounts: Sequence[Mapping[str, str]], logger: Logger, *, enforce_limits: bool = True
+        self,
+        adapter: Adapter,
+        accounts: Sequence[Mapping[str, str]],
+        logger: Logger,
+        *,
+        enforce_limits: bool = True,
+        options: Any = None,
     ) -> None:
         self.memory = Memory()
-        source = Source(adapter.slug, adapter, accounts, enforce_limits=enforce_limits)
+        source = Source(adapter.slug, adapter, accounts, enforce_limits=enforce_limits, options=options)
         self.memory.serve(source)
         nothing = Starlette()
         self.stats = Stats()
@@ -142,6 +148,7 @@ class StandIn:
                 for counted in self.stats.all()
                 for status, count in counted.requests.items()
             ],
+            "events_by_endpoint": {counted.endpoint: counted.events for counted in self.stats.all() if counted.events},
             "last": list(self.memory.events)[-last:] if last > 0 else [],
         }
         return Response(msgspec.json.encode(report), media_type="application/json")

@@ -1,42 +1,15 @@
-"""The demo's clients: Klaviyo's official SDK, and plain HTTP in Blueshift's dialect."""
+"""The demo's Klaviyo client: the official SDK."""
 
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-import httpx
-
-Keys = dict[str, dict[str, str]]
-
-PEOPLE: Final = tuple(f"person{n:02d}@example.com" for n in range(12))
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What one client sent, and how it was answered."""
-
-    dialect: str
-    client: str
-    what: str
-    requests: int
-    events: int
-    answers: str
-    seconds: float
-    ok: bool
-    duplicates: int = 0
+from gateway.cli.demo.sent import PEOPLE, Keys, Sent, now
 
 
 def _sdk(listen: str, keys: Keys) -> Any:
     from klaviyo_api import KlaviyoAPI
 
     return KlaviyoAPI(keys["klaviyo"]["private_key"], test_host=f"{listen}/klaviyo", max_retries=3)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
 
 
 def _event(email: str, metric: str, key: str, properties: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -46,7 +19,7 @@ def _event(email: str, metric: str, key: str, properties: dict[str, Any], **more
             "profile": {"data": {"type": "profile", "attributes": {"email": email}}},
             "metric": {"data": {"type": "metric", "attributes": {"name": metric}}},
             "properties": properties,
-            "time": _now(),
+            "time": now(),
             "unique_id": key,
             **more,
         },
@@ -61,7 +34,7 @@ def _order(number: int) -> dict[str, Any]:
     return {"OrderId": f"SO-{number}", "Items": lines, "DiscountCode": "WELCOME5", "gift_wrap": True}
 
 
-def sdk_events(listen: str, keys: Keys) -> Sent:
+def events(listen: str, keys: Keys) -> Sent:
     """Single events through the SDK; the last one is sent twice, as a client does whose answer was lost."""
     api = _sdk(listen, keys)
     bodies = []
@@ -77,15 +50,15 @@ def sdk_events(listen: str, keys: Keys) -> Sent:
     return Sent("klaviyo", "klaviyo-api SDK", "events", len(bodies), len(bodies), _say(ok), seconds, ok, duplicates=1)
 
 
-def sdk_bulk(listen: str, keys: Keys) -> Sent:
+def bulk(listen: str, keys: Keys) -> Sent:
     """One bulk job through the SDK."""
     groups = []
     for n, email in enumerate(PEOPLE):
-        events = [_event(email, "Added to Cart", f"cart-{n}-{i}", {"AddedItemSKU": f"S-{i}"}) for i in range(5)]
-        for event in events:
+        several = [_event(email, "Added to Cart", f"cart-{n}-{i}", {"AddedItemSKU": f"S-{i}"}) for i in range(5)]
+        for event in several:
             del event["attributes"]["profile"]
         profile = {"data": {"type": "profile", "attributes": {"email": email}}}
-        groups.append({"type": "event-bulk-create", "attributes": {"profile": profile, "events": {"data": events}}})
+        groups.append({"type": "event-bulk-create", "attributes": {"profile": profile, "events": {"data": several}}})
     attributes = {"events-bulk-create": {"data": groups}}
     body = {"data": {"type": "event-bulk-create-job", "attributes": attributes}}
     started = time.monotonic()
@@ -94,7 +67,7 @@ def sdk_bulk(listen: str, keys: Keys) -> Sent:
     return Sent("klaviyo", "klaviyo-api SDK", "bulk job", 1, 5 * len(PEOPLE), _say(ok), seconds, ok)
 
 
-def sdk_profile(listen: str, keys: Keys) -> Sent:
+def profile(listen: str, keys: Keys) -> Sent:
     """A profile through the SDK, which reads the answer into its own models."""
     attributes = {"email": PEOPLE[0], "external_id": "c-1", "first_name": "Nora", "properties": {"plan": "pro"}}
     started = time.monotonic()
@@ -114,33 +87,3 @@ def _find_id(answer: Any) -> str | None:
 
 def _say(ok: bool) -> str:
     return "as the SDK expects" if ok else "NOT as the SDK expects"
-
-
-def http_events(listen: str, keys: Keys) -> Sent:
-    """Events, a bulk call and customers in Blueshift's dialect, over plain HTTP."""
-    base = f"{listen}/blueshift/api/v1"
-    purchase = {"revenue": 84.97, "currency": "USD", "products": [{"sku": "TEA-014", "quantity": 2, "price": 24.99}]}
-    singles = [
-        {"event": "purchase", "email": e, "order_id": f"B-{n}", "timestamp": _now(), **purchase}
-        for n, e in enumerate(PEOPLE)
-    ]
-    bulk = [
-        {"event": "view", "email": e, "product_id": "TEA-014", "timestamp": _now()} for e in PEOPLE for _ in range(5)
-    ]
-    customers = [{"email": e, "customer_id": f"C-{n}", "firstname": "Ines"} for n, e in enumerate(PEOPLE)]
-    event_key, user_key = (keys["blueshift"]["event_api_key"], ""), (keys["blueshift"]["user_api_key"], "")
-    started = time.monotonic()
-    with httpx.Client(trust_env=False, timeout=30) as client:
-        answers = [client.post(f"{base}/event", json=body, auth=event_key) for body in singles]
-        answers.append(client.post(f"{base}/bulkevents", json={"events": bulk}, auth=event_key))
-        answers.append(client.post(f"{base}/customers/bulk", json={"customers": customers}, auth=user_key))
-    seconds = time.monotonic() - started
-    statuses = Counter(answer.status_code for answer in answers)
-    said = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
-    events = len(singles) + len(bulk) + len(customers)
-    ok = set(statuses) == {200}
-    return Sent("blueshift", "plain HTTP", "events, bulk, customers", len(answers), events, said, seconds, ok)
-
-
-SENDERS: Final[tuple[Callable[[str, Keys], Sent], ...]] = (sdk_events, sdk_bulk, sdk_profile, http_events)
-"""In the order in which they send."""

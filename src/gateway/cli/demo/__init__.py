@@ -6,14 +6,14 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import httpx
 import msgspec
 
-from gateway.cli.demo_traffic import SENDERS, Sent
-from gateway.cli.output import table
+from gateway.cli.demo import blueshift, klaviyo, report, synerise, vibetrace, yespo
+from gateway.cli.demo.sent import Sender
 from gateway.cli.processes import Process, start
 from gateway.errors import GatewayError
 from gateway.testing.standin import RECEIVED
@@ -21,11 +21,27 @@ from gateway.testing.standin import RECEIVED
 PATIENCE_S = 60.0
 """How long the demo waits for the last event to arrive."""
 
-VENDORS = ("klaviyo", "blueshift")
-KEYS = {
+KEYS: Final = {
     "klaviyo": {"private_key": "pk_0123456789abcdef0123456789abcdef01", "company_id": "DeMo01"},
     "blueshift": {"event_api_key": "demo-event-key", "user_api_key": "demo-user-key"},
+    "synerise": {"api_key": "7a1c3b8e-demo-4f2a-9a11-0c5d2f6e8b90"},
+    "yespo": {"api_key": "demo-yespo-key"},
+    "vibetrace": {"api_key": "demo-vibetrace-key", "account_id": "demo-account"},
 }
+SENDERS: Final[tuple[Sender, ...]] = (
+    klaviyo.events,
+    klaviyo.bulk,
+    klaviyo.profile,
+    blueshift.everything,
+    synerise.everything,
+    yespo.everything,
+    vibetrace.everything,
+)
+"""In the order in which they send."""
+OPTIONS: Final = {"vibetrace": ("--option=strict=true",)}
+"""Of the stand-ins: the real Vibetrace refuses events of users it does not know."""
+LIMITS: Final = {v: {"windows": [{"requests": 200, "seconds": 1}]} for v in ("synerise", "vibetrace")}
+"""Vendors that publish no rates: the demo need not be as careful as the adapters are."""
 
 
 @click.command()
@@ -33,8 +49,8 @@ KEYS = {
 def demo(once: bool) -> None:
     """See it work: a gateway, a stand-in for each vendor, and traffic in every dialect, all on this machine.
 
-    Klaviyo's official SDK and plain HTTP in Blueshift's dialect send to the gateway; each event goes to both
-    vendors' stand-ins. The table shows what was accepted and what arrived.
+    Klaviyo's official SDK, and plain HTTP in the dialects of Blueshift, Synerise, Yespo and Vibetrace, send to the
+    gateway; each event goes to every vendor's stand-in. The table shows what was accepted and what arrived.
 
     \b
     Examples:
@@ -53,7 +69,7 @@ def demo(once: bool) -> None:
 
 def _show(folder: Path, stack: contextlib.ExitStack) -> bool:
     click.echo("Starting a stand-in for each vendor, and the gateway ...")
-    standins = {vendor: _standin(vendor, folder, stack) for vendor in VENDORS}
+    standins = {vendor: _standin(vendor, folder, stack) for vendor in KEYS}
     (folder / "gateway.yaml").write_bytes(configuration({name: p.ready["url"] for name, p in standins.items()}))
     gateway = start(["serve", "-c", str(folder / "gateway.yaml")], folder / "gateway.json", folder / "gateway.log")
     stack.callback(gateway.stop)
@@ -63,8 +79,8 @@ def _show(folder: Path, stack: contextlib.ExitStack) -> bool:
     accepted_s = time.monotonic() - started
     status, arrived_s = _wait(admin, started)
     received = {vendor: _received(process.ready["url"]) for vendor, process in standins.items()}
-    _report(sent, status, received, accepted_s, arrived_s)
-    ok = _complete(sent, status, received)
+    report.show(sent, status, received, accepted_s, arrived_s)
+    ok = report.complete(sent, status, received)
     click.echo("\nEvery event arrived at every target." if ok else "\nSOMETHING DID NOT ARRIVE; see the logs:")
     if not ok:
         click.echo((folder / "gateway.log").read_text()[-4000:])
@@ -85,7 +101,10 @@ def configuration(urls: dict[str, str]) -> bytes:
         "admin": {"host": "127.0.0.1", "port": 0},
         "log": {"sqlite": "gateway.db"},
         "sources": {f"from-{v}": {"vendor": v, "path": f"/{v}", "credentials": [KEYS[v]]} for v in urls},
-        "targets": {f"to-{v}": {"vendor": v, "base_url": url, "credentials": KEYS[v]} for v, url in urls.items()},
+        "targets": {
+            f"to-{v}": {"vendor": v, "base_url": url, "credentials": KEYS[v], "limits": LIMITS.get(v, {})}
+            for v, url in urls.items()
+        },
         "routes": [{"name": "everything-everywhere", "to": [f"to-{v}" for v in urls]}],
     }
     return msgspec.yaml.encode(config)
@@ -93,7 +112,9 @@ def configuration(urls: dict[str, str]) -> bytes:
 
 def _standin(vendor: str, folder: Path, stack: contextlib.ExitStack) -> Process:
     options = [f"--credential={name}={value}" for name, value in KEYS[vendor].items()]
-    process = start(["sandbox", vendor, *options], folder / f"{vendor}.json", folder / f"{vendor}.log")
+    process = start(
+        ["sandbox", vendor, *options, *OPTIONS.get(vendor, ())], folder / f"{vendor}.json", folder / f"{vendor}.log"
+    )
     stack.callback(process.stop)
     return process
 
@@ -111,63 +132,6 @@ def _wait(admin: str, started: float) -> tuple[dict[str, Any], float]:
 def _received(url: str) -> dict[str, Any]:
     answer: dict[str, Any] = httpx.get(f"{url}{RECEIVED}?last=0", timeout=10, trust_env=False).json()
     return answer
-
-
-def _report(
-    sent: list[Sent], status: dict[str, Any], received: dict[str, Any], accepted_s: float, arrived_s: float
-) -> None:
-    click.echo("\nSent, and answered by the gateway as the vendor would:")
-    table(
-        ["dialect", "client", "what", "requests", "events", "answers", "ms"],
-        [[s.dialect, s.client, s.what, s.requests, s.events, s.answers, f"{s.seconds * 1000:.0f}"] for s in sent],
-        right=(3, 4, 6),
-    )
-    click.echo(f"\nAll accepted after {accepted_s:.2f} s, all settled after {arrived_s:.2f} s. At the targets:")
-    rows = []
-    for target in status["log"]["targets"]:
-        vendor = target["target"].removeprefix("to-")
-        total = target["delivered"] + target["queued"] + target["dropped"] + target["duplicate"] + target["dead"]
-        rows.append(
-            [
-                target["target"],
-                *(target[key] for key in ("accepted", "delivered", "queued", "dropped", "duplicate", "dead")),
-                f"{target['accepted']} = {total}",
-                received[vendor]["events"],
-                sum(r["requests"] for r in received[vendor]["requests"]),
-            ]
-        )
-    head = [
-        "target",
-        "accepted",
-        "delivered",
-        "queued",
-        "dropped",
-        "duplicate",
-        "dead",
-        "sum",
-        "arrived",
-        "in requests",
-    ]
-    table(head, rows, right=range(1, 10))
-    click.echo("\nArrived, by the name the vendor's stand-in understood:")
-    names = sorted({name for r in received.values() for name in r["by_name"]})
-    table(
-        ["event", *received], [[n, *(r["by_name"].get(n, 0) for r in received.values())] for n in names], right=(1, 2)
-    )
-
-
-def _complete(sent: list[Sent], status: dict[str, Any], received: dict[str, Any]) -> bool:
-    events = sum(s.events for s in sent)
-    duplicates = sum(s.duplicates for s in sent)
-    targets = status["log"]["targets"]
-    return (
-        bool(events)
-        and all(s.ok for s in sent)
-        and len(targets) == len(VENDORS)
-        and all(t["accepted"] == events and t["duplicate"] == duplicates for t in targets)
-        and all(t["delivered"] == events - duplicates for t in targets)
-        and all(r["events"] == events - duplicates for r in received.values())
-    )
 
 
 def _stay(folder: Path) -> None:
