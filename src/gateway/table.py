@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from gateway import event as canonical
 from gateway.event import Commerce, Context, Item, Profile
-from gateway.table_code import Row, writer
+from gateway.table_code import Lifter, Place, Row, lifter, writer
 from gateway.values import FREE, ValueType, type_of
 
 Raw = dict[str, Any]
@@ -137,6 +137,16 @@ _Entry = tuple[type | None, str, str, frozenset[type], Callable[[Any], Any], fro
 types, how others are taken, types that leave no trace, path."""
 
 _NOTHING: Final[frozenset[type]] = frozenset()
+_NULL: Final = type(None)
+
+_OFTEN: Final = 32
+"""So many objects with the same keys are taken apart key by key, before a function is written for their like."""
+_KEYS: Final = 64
+_LETTERS: Final = 2_048
+"""Of objects with more keys, or longer ones, none is written: a client's keys must not fill the memory."""
+_LIFTERS: Final = 32
+_COUNTED: Final = 1_024
+"""So many functions and counts a table has at most; then they are forgotten."""
 
 
 class Table:
@@ -150,6 +160,9 @@ class Table:
         self._names = {slot.field: slot for part in reversed(FREE_PARTS) for slot in self._slots(part).values()}
         self._free_names = frozenset(self._names)
         self._parts = {part: _Part(part, self._slots(part)) for part in STRUCTS}
+        self._lifters: dict[tuple[str, ...], Lifter] = {}
+        self._met: dict[int, int] = {}
+        """How often objects came for which no function is written, by the hash of their keys."""
 
     def _add(self, path: str, spelling: Spelling) -> None:
         part, _, field = map(sys.intern, path.rpartition("."))  # a Struct takes interned names twice as fast
@@ -179,6 +192,54 @@ class Table:
 
         A value of an impossible type, a null, and a second spelling of a field already taken stay in `rest`.
         """
+        if len(source) > _KEYS:
+            return self._lift(source)
+        keys = tuple(source)
+        known = self._lifters.get(keys)
+        if known is None:
+            self._meet(keys, source)
+        elif (found := known(source.values())) is not None:
+            return found  # type: ignore[no-any-return]  # it is what `_made` returned
+        return self._lift(source)
+
+    def _meet(self, keys: tuple[str, ...], source: Mapping[str, Any]) -> None:
+        """Count an object; write a function for its like when it is one of many."""
+        mark = hash(keys)
+        times = self._met[mark] = self._met.get(mark, 0) + 1
+        if times % _OFTEN == 0 and keys and sum(map(len, keys)) <= _LETTERS:
+            self._learn(keys, source)
+        if len(self._met) > _COUNTED:
+            self._met.clear()
+
+    def _learn(self, keys: tuple[str, ...], source: Mapping[str, Any]) -> None:
+        """Write a function for objects like this one, if more than their keys and types is not to be looked at."""
+        rest = self._take(source).rest
+        if not self._free_names.isdisjoint(rest):
+            return
+        written = lifter(keys, [self._place(key, type(source[key]), key in rest) for key in keys], Lifted)
+        if written(source.values()) is None:
+            return
+        if len(self._lifters) >= _LIFTERS:
+            self._lifters.clear()
+        self._lifters[keys] = written
+
+    def _place(self, key: str, kind: type, stays: bool) -> Place | None:
+        if key not in self._by_key:
+            return None
+        _, part, field, plain, convert, quiet, path = self._by_key[key]
+        if stays:
+            return Place(None, "", (kind,), None if kind is _NULL else convert)
+        if kind in plain:
+            return Place(part, field, (kind,))
+        return Place(part, field, quiet, convert) if kind in quiet else Place(part, field, (kind,), convert, path)
+
+    def _lift(self, source: Mapping[str, Any]) -> Lifted:
+        lifted = self._take(source)
+        if lifted.rest and not self._free_names.isdisjoint(lifted.rest):
+            self._reclaim(lifted)
+        return lifted
+
+    def _take(self, source: Mapping[str, Any]) -> Lifted:
         lifted = Lifted()
         parts, rest, by_key = lifted.parts, lifted.rest, self._by_key
         part, last = rest, ""  # most keys of an object are of the same part as the key before
@@ -201,8 +262,6 @@ class Table:
             part[field] = taken
             if kind is not usual and kind not in quiet:
                 lifted.raw[path] = [key, value]
-        if rest and not self._free_names.isdisjoint(rest):
-            self._reclaim(lifted)
         return lifted
 
     def _reclaim(self, lifted: Lifted) -> None:

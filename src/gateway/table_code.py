@@ -1,8 +1,10 @@
-"""Writes the Python that a table is: one function for each canonical part, without a loop over its fields.
+"""Writes the Python that a table is: functions without a loop over its rows.
 
 A table's rows never change, and every event meets all of them; a function that was written from them does in one line
-what a loop decides anew for each field. Of a table with ``commerce.order_id: OrderId``, ``item.categories: Tags`` and
-no key for ``commerce.tax``, the function of ``commerce`` is::
+what a loop decides anew for each field. There are two kinds.
+
+A *writer* is made when a table is loaded, one for each canonical part. Of a table with ``commerce.order_id: OrderId``
+and no key for ``commerce.tax``::
 
     def write(value, out, lost, at):
         if value.order_id is not None:
@@ -10,22 +12,29 @@ no key for ``commerce.tax``, the function of ``commerce`` is::
         if value.tax is not None:
             lost.append(at + '.tax')
 
-and that of ``item``::
+A *lifter* is made when objects with the same keys in the same order have come again and again, as a client's do. It is
+right for these keys and for values of the types that it checks, and gives up on others. Of the keys OrderId, color
+and Total::
 
-    def write(value, out, lost, at):
-        if value.categories:
-            out['Tags'] = lower_0(value.categories)
+    def lift(values):
+        v0, v1, v2 = values
+        if type(v0) is not str:
+            return None
+        if type(v2) is not int and type(v2) is not float or (t2 := lift_2(v2)) is None:
+            return None
+        return Lifted({'commerce': {'order_id': v0, 'total': t2}}, {key_1: v1}, {})
 
-What becomes text of a program: names of fields of the canonical Structs, and `repr` of keys. Nothing else.
+What becomes text of a program: names of canonical parts and fields, and in a writer the table's keys, by their `repr`.
+What a client sent never does: the keys of its objects are reached by names that are made up here.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
+
+# --- writers ---------------------------------------------------------------------------------------------
 
 Writer = Callable[[Any, dict[str, Any], list[str], str], None]
 """Takes the Struct, the object to write into, the list of what is lost, and the canonical path of the part."""
-
-_HEAD: Final = "def write(value, out, lost, at):"
 
 
 class Row(NamedTuple):
@@ -42,24 +51,92 @@ class Row(NamedTuple):
 
 def writer(rows: Sequence[Row]) -> Writer:
     """Return the function that writes the fields of one part, in the order of `rows`."""
-    names: dict[str, Any] = {f"lower_{index}": row.lower for index, row in enumerate(rows) if row.lower}
-    exec(source(rows), names)  # noqa: S102 - of field names and literals, see above
-    write: Writer = names["write"]
+    names: dict[str, Any] = {f"lower_{index}": row.lower for index, row in enumerate(rows)}
+    body = [line for index, row in enumerate(rows) for line in _written(index, row)]
+    write: Writer = _made("write", "value, out, lost, at", body or ["pass"], names)
     return write
 
 
-def source(rows: Sequence[Row]) -> str:
-    """Return the text of that function."""
-    body = [line for index, row in enumerate(rows) for line in _lines(index, row)]
-    return "\n".join([_HEAD, *(body or ["    pass"])])
-
-
-def _lines(index: int, row: Row) -> Iterator[str]:
-    if not row.field.isidentifier():
-        raise ValueError(f"{row.field!r} is no name of a field")
+def _written(index: int, row: Row) -> Iterator[str]:
     held = f"value.{row.field}"
-    yield f"    if {held}:" if row.many else f"    if {held} is not None:"
+    yield f"if {held}:" if row.many else f"if {held} is not None:"
     if row.key is None:
-        yield f"        lost.append(at + {'.' + row.field!r})"
+        yield f"    lost.append(at + {'.' + row.field!r})"
     else:
-        yield f"        out[{row.key!r}] = " + (f"lower_{index}({held})" if row.lower else held)
+        yield f"    out[{row.key!r}] = " + (f"lower_{index}({held})" if row.lower else held)
+
+
+# --- lifters ---------------------------------------------------------------------------------------------
+
+Lifter = Callable[[Iterable[Any]], Any]
+"""Takes an object's values; returns what `made` returned, or None when they are of other types than expected."""
+
+
+class Place(NamedTuple):
+    """Where the value of one key of an object goes, and on which condition."""
+
+    part: str | None
+    """None: it stays in the rest, as long as `lift` makes nothing of it."""
+    field: str
+    types: Collection[type]
+    """The value is of one of these."""
+    lift: Callable[[Any], Any] | None = None
+    """Makes the canonical value, None where there is none. Without it, the value is the canonical one."""
+    trace: str | None = None
+    """The path under which the key and the value are kept."""
+
+
+def lifter(keys: Sequence[str], places: Sequence[Place | None], made: Callable[..., Any]) -> Lifter:
+    """Return the function that takes objects with these keys apart.
+
+    Args:
+        keys: of the object, in their order.
+        places: one for each key; None: it stays in the rest, whatever it is.
+        made: is given the parts, the rest, and the traces.
+    """
+    names: dict[str, Any] = {f"key_{index}": key for index, key in enumerate(keys)}
+    body = ["".join(f"v{index}, " for index in range(len(keys))) + "= values"]
+    parts: dict[str, list[str]] = {}
+    traces = []
+    for index, place in enumerate(places):
+        if place is None:
+            continue
+        names[f"lift_{index}"] = place.lift
+        names |= {f"type_{index}_{number}": kind for number, kind in enumerate(place.types)}
+        body += [f"if {_is_other(index, place)}:", "    return None"]
+        if place.part is None:
+            continue
+        value = f"t{index}" if place.lift else f"v{index}"
+        parts.setdefault(place.part, []).append(f"{place.field!r}: {value}")
+        if place.trace is not None:
+            traces.append(f"{place.trace!r}: [key_{index}, v{index}]")
+    rest = [f"key_{i}: v{i}" for i, place in enumerate(places) if place is None or place.part is None]
+    found = [f"{part!r}: {_object(fields)}" for part, fields in parts.items()]
+    body.append(f"return made({_object(found)}, {_object(rest)}, {_object(traces)})")
+    lift: Lifter = _made("lift", "values", body, names | {"made": made})
+    return lift
+
+
+def _is_other(index: int, place: Place) -> str:
+    """Return the condition on which a value is not what was expected."""
+    other = " and ".join(f"type(v{index}) is not type_{index}_{number}" for number in range(len(place.types)))
+    if place.lift is None:
+        return other
+    lifted = f"(t{index} := lift_{index}(v{index}))"
+    return f"{other} or {lifted} is {'not ' if place.part is None else ''}None"
+
+
+def _object(entries: Iterable[str]) -> str:
+    return "{" + ", ".join(entries) + "}"
+
+
+# --- making ----------------------------------------------------------------------------------------------
+
+_TEXT: Final = "def {name}({parameters}):\n    {body}"
+
+
+def _made(name: str, parameters: str, body: Iterable[str], names: dict[str, Any]) -> Any:
+    """Return the function of that body, which sees `names` and what is built in."""
+    text = _TEXT.format(name=name, parameters=parameters, body="\n    ".join(body))
+    exec(text, names)  # noqa: S102 - the text of this module, see above
+    return names[name]

@@ -147,6 +147,64 @@ def test_a_person_comes_back_as_sent(table: Table, source: dict[str, Any]) -> No
     assert lost == []
 
 
+# --- code that is written from a table ---------------------------------------------------------------------
+
+OFTEN: Final = 40
+"""More than enough objects of one kind for a function of their own."""
+
+
+def _parted(lifted: Lifted) -> tuple[Any, ...]:
+    """Return what was lifted, with its order, and with types: true is not 1."""
+    return repr(lifted.parts), repr(lifted.rest), repr(lifted.raw)
+
+
+@settings(max_examples=100)
+@given(tables(EVENT_PATHS + FLAT_PATHS) | tables(LINE_PATHS) | tables(PERSON_PATHS), objects, st.data())
+def test_objects_that_come_often_are_lifted_as_the_first_was(
+    table: Table, source: dict[str, Any], data: st.DataObject
+) -> None:
+    first = _parted(table.lift(source))
+    for _ in range(OFTEN):
+        assert _parted(table.lift(source)) == first
+    other = {key: data.draw(values) for key in source}
+    assert _parted(table.lift(other)) == _parted(_anew(table).lift(other))
+
+
+def _anew(table: Table) -> Table:
+    """Return a table of the same rows, which has met nothing yet."""
+    rows: dict[str, list[str]] = {}
+    for key, (_, part, field, *_) in table._by_key.items():
+        rows.setdefault(f"{part}.{field}", []).append(key)
+    return Table({path: Spelling(key, tuple(also)) for path, (key, *also) in rows.items()})
+
+
+def test_what_a_client_sent_is_no_part_of_a_program() -> None:
+    hostile = "'): raise SystemExit(1) #\n"
+    table = Table(
+        {"commerce.total": Spelling(hostile), "properties." + hostile: Spelling("b"), "item.sku": Spelling("c")}
+    )
+    source = {hostile: 1, "b": 2, hostile * 2: 3, "c": None, "d\n\\": 4}
+    first = _parted(table.lift(source))
+    for _ in range(OFTEN):
+        assert _parted(table.lift(source)) == first
+    out: dict[str, Any] = {}
+    table.lower("commerce", Commerce(total=Decimal(1)), {}, out, [])
+    assert out == {hostile: 1}
+
+
+def test_a_client_cannot_fill_the_memory_with_its_keys() -> None:
+    table = Table({"commerce.total": Spelling("Total")})
+    for number in range(3_000):
+        for _ in range(OFTEN if number < 100 else 1):
+            table.lift({"Total": 1, f"key {number}": 2})
+    for _ in range(OFTEN):
+        table.lift({"x" * 5_000: 1})
+        table.lift({f"key {number}": 1 for number in range(100)})
+    assert 0 < len(table._lifters) <= 32
+    assert len(table._met) <= 1_025
+    assert all(len(key) < 5_000 for keys in table._lifters for key in keys)
+
+
 # --- a route has changed something -----------------------------------------------------------------------
 
 
