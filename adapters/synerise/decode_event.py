@@ -123,8 +123,10 @@ def _keep_name(action: str, shape: Shape, sent_type: str | None, kept: Kept) -> 
     if action != shape.vendor_name:
         kept["action"] = action
     usual = TYPE_OF.get(action, _default_type(action))
-    if sent_type != usual and (sent_type is not None or usual is None):
-        kept["type"] = sent_type or CUSTOM
+    if sent_type is None:
+        sent_type = usual or CUSTOM
+    if sent_type != usual:
+        kept["type"] = sent_type
 
 
 def _default_type(action: str) -> str | None:
@@ -139,12 +141,13 @@ def read_params(shape: Shape, params: dict[str, Any], kept: Kept) -> tuple[Lifte
     """Take an event's params apart; they are used up."""
     if not _ASIDE.isdisjoint(params):
         _put_aside(params, kept)
-    if "category" in params and "categories" in params:
-        params["category"] = params.pop("category")  # the list is read first, and so is the one that counts
     rows = _rows(params, kept)
     currency = currency_of(params, rows)
     if currency is not UNKNOWN:
         _open(params, rows, currency, kept)
+    _put_second(params, "ItemUrlAddress" if shape is _VIEW else "url")
+    for row in rows or ():
+        _put_second(row, "productUrl")
     lifted, commerce = shape.lift(params)
     if not FLAT_KEYS.isdisjoint(lifted.rest):
         close_money(lifted.rest, currency)
@@ -161,6 +164,26 @@ def _open(params: dict[str, Any], rows: list[dict[str, Any]] | None, currency: A
         kept["currency"] = True
     else:
         params["currency"] = currency
+
+
+def _put_second(fields: dict[str, Any], address: str) -> None:
+    """Move second spellings behind the first ones: of several for a field the one that is read first counts."""
+    if not _SECOND.isdisjoint(fields):
+        for key in _SECONDS:
+            if key in fields:
+                fields[key] = fields.pop(key)
+    if address in fields:
+        fields[address] = fields.pop(address)
+
+
+_VIEW: Final = VOCABULARY.decode("product.view")
+_SECONDS: Final = (
+    "category", "$categories", "itemId", "retailer_part_no", "$productId", "$sku", "$name", "$title", "brand",
+    "$quantity", "finalUnitPrice", "$finalUnitPrice", "$finalUnitPrice.amount", "productUrl", "$orderId", "$orderID",
+    "order_id", "revenue", "$revenue", "value", "$totalAmount", "total_amount", "discountAmount", "$currency",
+    "totalQty", "locale", "deviceId", "pageUrl", "pageTitle", "appVersion", "ID",
+)  # fmt: skip
+_SECOND: Final = frozenset(_SECONDS)
 
 
 def _put_aside(params: dict[str, Any], kept: Kept) -> None:
@@ -183,8 +206,6 @@ def _rows(params: dict[str, Any], kept: Kept) -> list[dict[str, Any]] | None:
         if not FLAT_KEYS.isdisjoint(row):
             kept.setdefault("params", {})[LINES] = params.pop(LINES)
             return None
-        if "category" in row and "categories" in row:
-            row["category"] = row.pop("category")
     return rows
 
 

@@ -42,6 +42,6 @@ TOKEN_TEXT: Final = Limit(value=64, unit="characters of an identifier in a token
 
 # --- rates of ours: no limit per endpoint is published, only that calls may be throttled ---
 
-EVENTS_RATE: Final = Window(count=10, seconds=1, source=_OURS, read=READ)
-CLIENTS_RATE: Final = Window(count=5, seconds=1, source=_OURS, read=READ)
-TRANSACTIONS_RATE: Final = Window(count=5, seconds=1, source=_OURS, read=READ)
+EVENTS_RATE: Final = Window(count=10, seconds=1, source=_OURS, read=READ, ours=True)
+CLIENTS_RATE: Final = Window(count=5, seconds=1, source=_OURS, read=READ, ours=True)
+TRANSACTIONS_RATE: Final = Window(count=5, seconds=1, source=_OURS, read=READ, ours=True)

@@ -6,6 +6,7 @@ event's one currency are taken apart: a vendor's order has one, and what differs
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 _PRICE: Final = ("finalUnitPrice", "$finalUnitPrice")
@@ -20,6 +21,8 @@ FLAT_KEYS: Final = frozenset({*_FLAT, _METHOD})
 _CURRENCIES: Final = ("currency", "$currency")
 _NUMBER: Final = re.compile(r"[-+]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})")
 
+_NUMERIC: Final = frozenset({int, float, Decimal})
+
 UNKNOWN: Final = object()
 """No currency can be told: nothing is taken apart."""
 
@@ -27,7 +30,7 @@ UNKNOWN: Final = object()
 def is_amount(value: Any) -> bool:
     """Tell whether a value is a number, or a text of one."""
     kind = type(value)
-    return kind is int or kind is float or (kind is str and _NUMBER.fullmatch(value) is not None)
+    return kind in _NUMERIC or (kind is str and _NUMBER.fullmatch(value) is not None)
 
 
 def is_money(value: Any) -> bool:
