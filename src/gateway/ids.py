@@ -11,17 +11,17 @@ _MOST: Final = 0xFFF
 _bits: Final = random.Random(random.SystemRandom().getrandbits(256)).getrandbits  # noqa: S311  unique, not secret
 
 
-_LAYOUT: Final = "%s%03x-%04x-%012x"
-"""Faster than an f-string by a third, and paid by every event."""
+_LAYOUT: Final = "%s%03x%s"
+"""Faster than an f-string, and paid by every event."""
 
 
 class _Clock:
-    """The millisecond of the last id, its text, and how many ids it has."""
+    """The millisecond of the last id: what ids of it begin and end with, and how many there are."""
 
     def __init__(self) -> None:
         self.stamp = 0
         self.count = 0
-        self.text = ""
+        self.begin = self.end = ""
 
     def next(self) -> str:
         stamp = time.time_ns() // 1_000_000
@@ -31,14 +31,15 @@ class _Clock:
             self._turn(self.stamp + 1)
         else:
             self.count += 1
-        noise = _bits(62)
-        return _LAYOUT % (self.text, self.count, 0x8000 | (noise >> 48), noise & 0xFFFFFFFFFFFF)
+        return _LAYOUT % (self.begin, self.count, self.end)
 
     def _turn(self, stamp: int) -> None:
         self.stamp = stamp
         self.count = 0
         text = f"{stamp:012x}"
-        self.text = f"{text[:8]}-{text[8:]}-7"
+        noise = _bits(62)
+        self.begin = f"{text[:8]}-{text[8:]}-7"
+        self.end = f"-{0x8000 | (noise >> 48):04x}-{noise & 0xFFFFFFFFFFFF:012x}"
 
 
 uuid7: Final = _Clock().next

@@ -1,12 +1,14 @@
 """Log lines: one JSON object each, levels kept, and no secret in any of them."""
 
+import asyncio
 import json
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from gateway.telemetry import make_logger
+from gateway.telemetry import Logger, RequestLine, make_logger
 
 SECRETS = ['pk_"quoted"_secret', "pk_short", "pk_short_and_longer", "abc"]
 
@@ -64,3 +66,55 @@ def test_lines_of_libraries_come_out_of_the_same_place(stderr: Stderr) -> None:
     logging.getLogger("some.library").warning("odd %s", "pk_short")
     (line,) = lines(stderr)
     assert (line["event"], line["logger"], line["message"]) == ("library", "some.library", "odd ***")
+
+
+def answer(logger: Logger, path: str = "/x") -> None:
+    assert logger.requests is not None
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    logger.requests(RequestLine("shop", "events", "POST", path, 202, 1, 738, 1.5, "id", at))
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_lines_of_requests_keep_their_order_among_the_others_and_no_secret(form: Any, stderr: Stderr) -> None:
+    async def work() -> None:
+        logger = make_logger(form, secrets=SECRETS)
+        for number in range(1200):
+            answer(logger, f"/{number}?key=pk_short")
+        logger.warning("between")
+        answer(logger, "/last")
+        await asyncio.sleep(0)
+
+    asyncio.run(work())
+    text = stderr.readouterr().err.decode()
+    found = text.splitlines()
+    assert [(f"/{n}?key=***" in line) for n, line in enumerate(found[:1200])] == [True] * 1200
+    assert "between" in found[1200]
+    assert "/last" in found[1201]
+    assert len(found) == 1202
+
+
+def test_lines_of_requests_look_like_all_lines(stderr: Stderr) -> None:
+    async def work() -> None:
+        answer(make_logger("json"))
+
+    asyncio.run(work())
+    (line,) = lines(stderr)
+    assert line == {
+        "source": "shop", "endpoint": "events", "method": "POST", "path": "/x", "status": 202, "events": 1,
+        "bytes": 738, "ms": 1.5, "request_id": "id", "event": "request", "level": "info",
+        "timestamp": "2026-11-21T00:00:00Z",
+    }  # fmt: skip
+
+
+def test_no_line_of_a_request_is_lost_when_the_program_fails(stderr: Stderr) -> None:
+    async def work() -> None:
+        answer(make_logger("json"))
+        raise RuntimeError("fault")
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(work())
+    assert [line["event"] for line in lines(stderr)] == ["request"]
+
+
+def test_lines_of_requests_are_left_out_above_their_level() -> None:
+    assert make_logger("json", "warning").requests is None

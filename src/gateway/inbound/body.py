@@ -41,25 +41,34 @@ class Room:
         self.seconds = seconds
 
 
-async def read(receive: Receive, limit: int, room: Room) -> bytes:
-    """Return the whole body.
+def whole(message: MutableMapping[str, Any], limit: int) -> bytes | None:
+    """Return a body that came in one piece, the first message; None when there is more to `read`.
+
+    Raises:
+        TooLarge: it has more than `limit` bytes.
+        Disconnected: the client went away.
+    """
+    if message["type"] != "http.request":
+        raise Disconnected
+    if message.get("more_body"):
+        return None
+    body: bytes = message.get("body", b"")
+    if len(body) > limit:
+        raise TooLarge
+    return body
+
+
+async def read(message: MutableMapping[str, Any], receive: Receive, limit: int, room: Room) -> bytes:
+    """Return a body of which `message` is the first piece.
 
     Raises:
         TooLarge: it has more than `limit` bytes; the rest is not read.
         Overloaded: other bodies take all the room, or this one takes too long.
         Disconnected: the client went away.
     """
-    message = await receive()
-    if message["type"] != "http.request":
-        raise Disconnected
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > limit:
-            raise TooLarge
-        return body
     try:
         async with asyncio.timeout(room.seconds):
-            return await _pieces(body, receive, limit, room)
+            return await _pieces(message.get("body", b""), receive, limit, room)
     except TimeoutError:
         raise Overloaded from None
 

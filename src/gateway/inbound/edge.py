@@ -13,9 +13,9 @@ from gateway.errors import LogUnavailable
 from gateway.event import Event
 from gateway.ids import request_id, uuid7
 from gateway.inbound import body as bodies
-from gateway.inbound.routes import Found, Source, Sources, normal_path
+from gateway.inbound.routes import Found, Place, Source, Sources
 from gateway.inbound.stats import Stats
-from gateway.telemetry import Logger
+from gateway.telemetry import Logger, RequestLine
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -41,6 +41,10 @@ class Store(Protocol):
         """Return who is known to a source."""
 
 
+Outcome = tuple[Reply, tuple[tuple[bytes, bytes], ...], int]
+"""An answer, further headers of it, and how many events were accepted."""
+
+
 class Edge:
     """Answers every request as the vendor of its source would."""
 
@@ -49,6 +53,7 @@ class Edge:
         self._store = store
         self._fallback = fallback
         self._logger = logger
+        self._say = logger.requests
         self._stats = stats
         self._clock = time.monotonic
         self._room = bodies.Room()
@@ -58,57 +63,54 @@ class Edge:
         if scope["type"] != "http":
             await self._fallback(scope, receive, send)
             return
-        headers = scope["headers"]
-        found = self._sources.find(normal_path(scope["path"]), headers)
-        if found is None:
-            self._stats.of("", "").add(NOWHERE.status, 0, 0.0)
-            await _send(send, NOWHERE, request_id())
-            return
-        source, path = found
         started = self._clock()
-        request = Request(
+        place = self._sources.place(scope["method"], scope["path"], scope["headers"])
+        if place is None:
+            self._stats.of("", "").add(NOWHERE.status, 0, 0.0)
+            await send(_start(NOWHERE, (), request_id()))
+            await send({"type": "http.response.body", "body": NOWHERE.body})
+            return
+        request = self._request(scope, place)
+        try:
+            answer, more, events = await self._accept(place, request, receive)
+        except bodies.Disconnected:
+            return
+        except Exception as error:  # noqa: BLE001  # the client gets the vendor's own words whatever it was
+            answer, more, events = self._refuse(error, place, request), (), 0
+        await send(_start(answer, more, request.id))
+        await send({"type": "http.response.body", "body": answer.body})
+        self._record(place, request, answer, events, self._clock() - started)
+
+    def _request(self, scope: Scope, place: Place) -> Request:
+        source, path, found = place
+        return Request(
             method=scope["method"],
             path=path,
             query=scope["query_string"].decode("latin-1"),
-            raw_headers=headers,
+            raw_headers=scope["headers"],
             body=b"",
             id=request_id(),
             received_at=datetime.now(UTC),
             source=source.name,
             new_id=uuid7,
             people=self._store.people(source.name),
+            params=found.params if found else {},
             options=source.options,
         )
-        try:
-            endpoint, answer, events = await self._answer(source, request, receive)
-        except bodies.Disconnected:
-            return
-        await _send(send, answer, request.id)
-        self._record(source, endpoint, request, answer, events, self._clock() - started)
 
-    async def _answer(self, source: Source, request: Request, receive: bodies.Receive) -> tuple[str, Reply, int]:
-        found = source.endpoint(request.method, request.path)
+    async def _accept(self, place: Place, request: Request, receive: bodies.Receive) -> Outcome:
+        source, _, found = place
         if found is None:
-            return "", _unknown(source, request), 0
-        try:
-            answer, events = await self._accept(source, found, request, receive)
-        except Rejected as rejected:
-            return found.endpoint.name, rejected.reply, 0
-        except _Refused as refused:
-            return found.endpoint.name, source.adapter.refuse(refused.refusal, request), 0
-        except bodies.Disconnected:
-            raise
-        except Exception:  # a fault of ours: the client gets the vendor's own words, we get the traceback
-            self._logger.exception("fault", source=source.name, endpoint=found.endpoint.name, request_id=request.id)
-            return found.endpoint.name, source.adapter.refuse(Refusal(RefusalKind.INTERNAL), request), 0
-        return found.endpoint.name, answer, events
-
-    async def _accept(
-        self, source: Source, found: Found, request: Request, receive: bodies.Receive
-    ) -> tuple[Reply, int]:
+            return _unknown(source, request), (), 0
         endpoint = found.endpoint
-        request.params = found.params
-        request.body = await self._body(source, endpoint, request, receive)
+        message = await receive()
+        body = bodies.whole(message, endpoint.max_body)
+        if body is None:
+            body = await bodies.read(message, receive, endpoint.max_body, self._room)
+        encoding = request.header(b"content-encoding")
+        if encoding is not None:
+            body = bodies.decompress(body, encoding, source.adapter.encodings, endpoint.max_body)
+        request.body = body
         if endpoint.auth is not None:
             _authenticate(source, endpoint, request)
         if found.people:
@@ -116,29 +118,12 @@ class Edge:
         try:
             decoded = endpoint.decode(request)
         except Rejected as rejected:
-            return _with(rejected.reply, self._count(source, found, 0)), 0
-        headers = self._count(source, found, len(decoded.events))
-        if decoded.events:
-            try:
-                await self._store.append(source, decoded.events, decoded.once)
-            except LogUnavailable as error:
-                self._logger.warning("unavailable", source=source.name, request_id=request.id, reason=str(error))
-                raise _Refused(Refusal(RefusalKind.UNAVAILABLE, RETRY_AFTER_S)) from None
-        return _with(decoded.reply, headers), len(decoded.events)
-
-    async def _body(self, source: Source, endpoint: Inbound, request: Request, receive: bodies.Receive) -> bytes:
-        try:
-            raw = await bodies.read(receive, endpoint.max_body, self._room)
-            encoding = request.header(b"content-encoding")
-            if encoding is None:
-                return raw
-            return bodies.decompress(raw, encoding, source.adapter.encodings, endpoint.max_body)
-        except bodies.TooLarge:
-            raise _Refused(Refusal(RefusalKind.TOO_LARGE)) from None
-        except bodies.BadEncoding:
-            raise _Refused(Refusal(RefusalKind.BAD_ENCODING)) from None
-        except bodies.Overloaded:
-            raise _Refused(Refusal(RefusalKind.UNAVAILABLE, RETRY_AFTER_S)) from None
+            return rejected.reply, self._count(source, found, 0), 0
+        events = decoded.events
+        headers = self._count(source, found, len(events))
+        if events:
+            await self._store.append(source, events, decoded.once)
+        return decoded.reply, headers, len(events)
 
     def _count(self, source: Source, found: Found, events: int) -> tuple[tuple[bytes, bytes], ...]:
         counter = found.counter
@@ -151,32 +136,56 @@ class Edge:
         say = source.adapter.quota_headers
         return say(counter.quota(now)) if say else ()
 
-    def _record(
-        self, source: Source, endpoint: str, request: Request, answer: Reply, events: int, seconds: float
-    ) -> None:
-        self._stats.of(source.name, endpoint).add(answer.status, events, seconds)
-        self._logger.info(
-            "request",
-            source=source.name,
-            endpoint=endpoint or None,
-            method=request.method,
-            path=request.path if endpoint else None,
-            status=answer.status,
-            events=events,
-            bytes=len(request.body),
-            ms=round(seconds * 1000, 3),
-            request_id=request.id,
+    def _refuse(self, error: Exception, place: Place, request: Request) -> Reply:
+        """Return the vendor's answer to what went wrong; a fault of ours is logged with its traceback."""
+        if isinstance(error, Rejected):
+            return error.reply
+        refusal = error.refusal if isinstance(error, _Refused) else _REFUSALS.get(type(error))
+        if refusal is None:
+            refusal = Refusal(RefusalKind.INTERNAL)
+            self._logger.error(
+                "fault", source=place.source.name, endpoint=_name(place), request_id=request.id, exc_info=error
+            )
+        elif isinstance(error, LogUnavailable):
+            self._logger.warning("unavailable", source=place.source.name, request_id=request.id, reason=str(error))
+        return place.source.adapter.refuse(refusal, request)
+
+    def _record(self, place: Place, request: Request, answer: Reply, events: int, seconds: float) -> None:
+        endpoint = _name(place)
+        self._stats.of(request.source, endpoint).add(answer.status, events, seconds)
+        if self._say is None:
+            return
+        line = RequestLine(
+            request.source,
+            endpoint or None,
+            request.method,
+            request.path if endpoint else None,
+            answer.status,
+            events,
+            len(request.body),
+            round(seconds * 1000, 3),
+            request.id,
+            datetime.now(UTC),
         )
+        self._say(line)
 
 
-def _with(answer: Reply, headers: tuple[tuple[bytes, bytes], ...]) -> Reply:
-    return Reply(answer.status, answer.headers + headers, answer.body) if headers else answer
+def _name(place: Place) -> str:
+    return place.found.endpoint.name if place.found else ""
 
 
 class _Refused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.kind.value)
         self.refusal = refusal
+
+
+_REFUSALS: Final[dict[type[Exception], Refusal]] = {
+    bodies.TooLarge: Refusal(RefusalKind.TOO_LARGE),
+    bodies.BadEncoding: Refusal(RefusalKind.BAD_ENCODING),
+    bodies.Overloaded: Refusal(RefusalKind.UNAVAILABLE, RETRY_AFTER_S),
+    LogUnavailable: Refusal(RefusalKind.UNAVAILABLE, RETRY_AFTER_S),
+}
 
 
 def _authenticate(source: Source, endpoint: Inbound, request: Request) -> None:
@@ -197,17 +206,11 @@ def _unknown(source: Source, request: Request) -> Reply:
 
 
 _NO_BODY: Final = (b"Content-Length", b"0")
-_REQUEST_ID: Final = b"X-Request-Id"
 
 
-async def _send(send: Send, answer: Reply, number: str) -> None:
-    body = answer.body
-    length = (b"Content-Length", b"%d" % len(body)) if body else _NO_BODY
-    headers = [*answer.headers, length]
-    for name, _ in answer.headers:
-        if len(name) == len(_REQUEST_ID) and name.lower() == b"x-request-id":
-            break
-    else:
-        headers.append((_REQUEST_ID, number.encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _start(answer: Reply, more: tuple[tuple[bytes, bytes], ...], number: str) -> dict[str, Any]:
+    """Return the ASGI message that begins an answer; its own X-Request-Id stays."""
+    headers = [*answer.headers, *more, (b"Content-Length", b"%d" % len(answer.body)) if answer.body else _NO_BODY]
+    if not any(name.lower() == b"x-request-id" for name, _ in answer.headers):
+        headers.append((b"X-Request-Id", number.encode()))
+    return {"type": "http.response.start", "status": answer.status, "headers": headers}

@@ -26,11 +26,14 @@ class FixedWindow:
 
     def wait(self, now: float, events: int) -> float:
         """Return the seconds until one request with so many events fits; an empty window takes anything."""
+        self.turn(now)
         cost = events if self._by_events else 1
         return self._start + self.seconds - now if self._used and self._used + cost > self.count else 0.0
 
-    def add(self, events: int) -> None:
+    def add(self, now: float, events: int) -> None:
         """Count one request."""
+        if now - self._start >= self.seconds:
+            self.turn(now)
         self._used += events if self._by_events else 1
 
     def quota(self, now: float) -> Quota:
@@ -51,12 +54,10 @@ class Counter:
         Returns:
             None when it fits, or when nothing is enforced; else the whole seconds until it would.
         """
-        for window in self._windows:
-            window.turn(now)
         if enforce and (wait := max(window.wait(now, events) for window in self._windows)):
             return max(1, math.ceil(wait))
         for window in self._windows:
-            window.add(events)
+            window.add(now, events)
         return None
 
     def quota(self, now: float) -> Quota:

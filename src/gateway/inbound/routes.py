@@ -43,7 +43,8 @@ class Source:
     enforce_limits: bool = False
     options: Any = None
     """An instance of the adapter's `source_options`; None: its defaults."""
-    _exact: dict[tuple[str, str], Found] = field(init=False, repr=False)
+    exact: dict[tuple[str, str], Found] = field(init=False, repr=False)
+    """By method and path, the endpoints whose path has no parameters."""
     _patterns: list[tuple[str, re.Pattern[str], Found]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -60,12 +61,12 @@ class Source:
                 patterns.append((endpoint.method, re.compile(pattern), found))
             else:
                 exact[endpoint.method, endpoint.path] = found
-        object.__setattr__(self, "_exact", exact)
+        object.__setattr__(self, "exact", exact)
         object.__setattr__(self, "_patterns", patterns)
 
     def endpoint(self, method: str, path: str) -> Found | None:
         """Return what answers `method` at `path` (normal, below the mount)."""
-        found = self._exact.get((method, path))
+        found = self.exact.get((method, path))
         if found is not None:
             return found
         for wanted, pattern, candidate in self._patterns:
@@ -75,9 +76,19 @@ class Source:
 
     def methods(self, path: str) -> tuple[str, ...]:
         """Return the methods that `path` knows."""
-        known = {method for method, exact in self._exact if exact == path}
+        known = {method for method, exact in self.exact if exact == path}
         known |= {method for method, pattern, _ in self._patterns if pattern.fullmatch(path)}
         return tuple(sorted(known))
+
+
+class Place(NamedTuple):
+    """Where a request goes."""
+
+    source: Source
+    path: str
+    """Below the source's mount."""
+    found: Found | None
+    """None: the source has nothing there, or not for this method."""
 
 
 class Sources:
@@ -93,12 +104,24 @@ class Sources:
                 self._by_prefix.append(source)
         for several in (*self._by_host.values(), self._by_prefix):
             several.sort(key=lambda source: len(source.path), reverse=True)
+        self._exact = {} if self._by_host else self._places()
 
-    def find(self, path: str, headers: Sequence[tuple[bytes, bytes]]) -> tuple[Source, str] | None:
-        """Return a source and the path below its mount."""
-        if self._by_host and (named := self._by_host.get(_host(headers))):
-            return _under(named, path)
-        return _under(self._by_prefix, path)
+    def _places(self) -> dict[tuple[str, str], Place]:
+        """Return what answers each method and path without parameters."""
+        several = [(method, source.path + path) for source in self._by_prefix for method, path in source.exact]
+        return {key: place for key in several if (place := self._search(*key, ()))}
+
+    def place(self, method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> Place | None:
+        """Return where a request goes; None: to no source."""
+        return self._exact.get((method, path)) or self._search(method, normal_path(path), headers)
+
+    def _search(self, method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> Place | None:
+        named = self._by_host.get(_host(headers)) if self._by_host else None
+        found = _under(named or self._by_prefix, path)
+        if found is None:
+            return None
+        source, below = found
+        return Place(source, below, source.endpoint(method, below))
 
 
 def _under(sources: Sequence[Source], path: str) -> tuple[Source, str] | None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.inbound.body import BadEncoding, Disconnected, Overloaded, Room, TooLarge, decompress, read
+from gateway.inbound import body as bodies
+from gateway.inbound.body import BadEncoding, Disconnected, Overloaded, Room, TooLarge, decompress
 
 GZIP = frozenset({"gzip", "deflate"})
 
@@ -25,6 +26,13 @@ def receiving(*parts: bytes, gone: bool = False) -> Any:
         return messages.pop(0)
 
     return receive
+
+
+async def read(receive: Any, limit: int, room: Room) -> bytes:
+    """Read as the edge does."""
+    first = await receive()
+    body = bodies.whole(first, limit)
+    return await bodies.read(first, receive, limit, room) if body is None else body
 
 
 @pytest.mark.parametrize("parts", [[b"12345"], [b"12", b"", b"345"]])

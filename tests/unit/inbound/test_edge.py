@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import io
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from gateway.event import Event
 from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources, normal_path
 from gateway.inbound.stats import Stats
-from gateway.telemetry import make_logger
+from gateway.telemetry import Logger, make_logger
 from gateway.testing.standin import MemoryPeople
 from tests.contract.adapter_cases import everyone
 
@@ -49,13 +48,19 @@ class Store:
 class Bench:
     """An edge with one source, and a client in front of it."""
 
-    def __init__(self, error: Exception | None = None, adapter: Adapter | None = None, **source: Any) -> None:
+    def __init__(
+        self,
+        error: Exception | None = None,
+        adapter: Adapter | None = None,
+        logger: Logger | None = None,
+        **source: Any,
+    ) -> None:
         adapter = adapter or everyone()["acme"]
         self.store = Store(adapter, error)
         self.stats = Stats()
         given = {"path": "/acme", **source}
         sources = Sources([Source("shop", adapter, [{"api_key": "another"}, {"api_key": KEY}], **given)])
-        self.edge = Edge(sources, self.store, Starlette(), make_logger("json", "error"), self.stats)
+        self.edge = Edge(sources, self.store, Starlette(), logger or make_logger("json", "error"), self.stats)
 
     def __call__(self, method: str, url: str, **request: Any) -> httpx.Response:
         async def go() -> httpx.Response:
@@ -180,16 +185,22 @@ def test_normal_path(path: str, normal: str) -> None:
     assert normal_path(path) == normal
 
 
-def test_lines_hold_neither_credentials_nor_people() -> None:
-    import structlog
-
-    written = io.BytesIO()
-    bench = Bench()
-    logger = make_logger("json", "info", [KEY])
-    bench.edge._logger = logger.bind()
-    bench.edge._logger._logger = structlog.BytesLogger(written)  # type: ignore[attr-defined]  # where lines end
+def test_lines_hold_neither_credentials_nor_people(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    bench = Bench(logger=make_logger("json", "info", [KEY]))
     send(bench, URL + f"?key={KEY}", json={"batch": [{"verb": "x", "contact": {"mail": "nora@example.com"}}]})
-    line = json.loads(written.getvalue())
+    written = capsysbinary.readouterr().err
+    line = json.loads(written)
     assert (line["event"], line["source"], line["status"], line["events"]) == ("request", "shop", 202, 1)
-    assert KEY not in written.getvalue().decode()
-    assert "nora" not in written.getvalue().decode()
+    assert KEY not in written.decode()
+    assert "nora" not in written.decode()
+
+
+def test_a_fault_of_ours_is_logged_after_the_lines_before_it(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    bench = Bench(logger=make_logger("json", "info"))
+    send(bench, URL)
+    bench.store.error = RuntimeError("broken")
+    send(bench, URL)
+    lines = [json.loads(line) for line in capsysbinary.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == ["request", "fault", "request"]
+    assert "RuntimeError: broken" in lines[1]["exception"]
+    assert lines[1]["request_id"] == lines[2]["request_id"]
