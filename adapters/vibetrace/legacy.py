@@ -4,6 +4,7 @@ Each holds the fields that github.com/vibetrace/api lists (read 2026-11-21) and 
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from msgspec import to_builtins
@@ -88,7 +89,9 @@ def _write_items(
     if type_ in _ONE_ITEM:
         out["itemId"] = _write_id(items[0], "commerce.items[0]", options, lost, "itemId")
         reason = f"An event of the type {type_} holds the item's id alone."
-        _report_item(items[0], "commerce.items[0]", ("product_id", "sku"), reason, lost)
+        if items[0].quantity is not None:
+            lost.append(Lost("commerce.items[0].quantity", "dropped", reason))
+        _report_item(items[0], "commerce.items[0]", reason, lost)
     elif type_ == CHECKOUT and items:
         out["items"] = write_lines(items, options, lost)
     elif items:
@@ -106,7 +109,7 @@ def write_lines(items: Sequence[Item], options: TargetOptions, lost: list[Lost])
         line: dict[str, Any] = {"id": _write_id(item, at, options, lost, f"items[{len(lines)}].id")}
         if item.quantity is not None:
             line["quantity"] = item.quantity
-        _report_item(item, at, ("product_id", "sku", "quantity"), _LINE_REST, lost)
+        _report_item(item, at, _LINE_REST, lost)
         lines.append(line)
     return lines
 
@@ -124,10 +127,18 @@ def _write_id(item: Item, at: str, options: TargetOptions, lost: list[Lost], key
     return own
 
 
-_FIELDS: Final = tuple(name for name in Item.__struct_fields__ if name != "properties")
+_FIELDS: Final = tuple(
+    name for name in Item.__struct_fields__ if name not in ("product_id", "sku", "quantity", "properties")
+)
+_values: Final = attrgetter(*_FIELDS)
+_NO_VALUES: Final = _values(Item())
 
 
-def _report_item(item: Item, at: str, known: Sequence[str], reason: str, lost: list[Lost]) -> None:
-    held = [name for name in _FIELDS if name not in known and getattr(item, name) not in (None, ())]
+def _report_item(item: Item, at: str, reason: str, lost: list[Lost]) -> None:
+    """Report all that an item says besides ids and quantity."""
+    values = _values(item)
+    if values == _NO_VALUES and not item.properties:
+        return
+    held = [name for name, value, none in zip(_FIELDS, values, _NO_VALUES, strict=True) if value != none]
     lost += [Lost(f"{at}.{name}", "dropped", reason) for name in held]
     lost += [Lost(f"{at}.properties.{key}", "dropped", reason) for key in item.properties]

@@ -36,4 +36,4 @@ CALLBACK: Final = Limit(
 
 OUT_BODY: Final = Limit(value=1_048_576, unit="bytes", source=_OURS, read=READ)
 OUT_EVENTS: Final = Limit(value=1, unit="events per call", source=_EVENTS, read=READ)
-RATE: Final = Window(count=5, seconds=1, source=_OURS, read=READ, shared="api")
+RATE: Final = Window(count=5, seconds=1, source=_OURS, read=READ, shared="api", ours=True)
