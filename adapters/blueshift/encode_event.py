@@ -185,9 +185,9 @@ def _write_mapped(event: Event, kept: Kept, written: Written, *, customer: bool)
 
 
 def _write_profile(who: Profile, kept: Kept, written: Written, *, customer: bool) -> None:
-    LOWER_TABLE.lower("profile", who, kept.raw, written.body, [])
+    LOWER_TABLE.lower("profile", who, kept.raw, written.body, None)
     if who.location is not None:
-        LOWER_TABLE.lower("profile.location", who.location, kept.raw, written.body, [])
+        LOWER_TABLE.lower("profile.location", who.location, kept.raw, written.body, None)
     if kept.keep:
         _restore_dates(who, kept, written.body)
     if who.vendor_ids:
@@ -210,13 +210,15 @@ def _write_vendor_ids(ids: Mapping[str, str], written: Written) -> None:
 
 def _restore_dates(who: Profile, kept: Kept, out: dict[str, Any]) -> None:
     """Put numeric dates back where they still mean the same."""
-    ios = kept.all.get("ios") is True
-    joined = read_since(kept.keep.get("joined_at"), ios=ios)
-    if joined is not None and joined == who.created_at:
-        out["joined_at"] = kept.keep["joined_at"]
-    born = read_since(kept.keep.get("date_of_birth"), ios=ios)
-    if born is not None and born.date().isoformat() == who.birth_date:
-        out["date_of_birth"] = kept.keep["date_of_birth"]
+    keep, ios = kept.keep, kept.all.get("ios") is True
+    if "joined_at" in keep:
+        joined = read_since(keep["joined_at"], ios=ios)
+        if joined is not None and joined == who.created_at:
+            out["joined_at"] = keep["joined_at"]
+    if "date_of_birth" in keep:
+        born = read_since(keep["date_of_birth"], ios=ios)
+        if born is not None and born.date().isoformat() == who.birth_date:
+            out["date_of_birth"] = keep["date_of_birth"]
 
 
 def _write_tokens(tokens: tuple[str, ...], kept: Kept, written: Written, *, customer: bool) -> None:
@@ -227,20 +229,20 @@ def _write_tokens(tokens: tuple[str, ...], kept: Kept, written: Written, *, cust
         written.body["device_tokens"] = list(tokens)
     else:
         written.body["device_token"] = tokens[0]
+        reason = "A Blueshift event belongs to one device."
         for index in range(1, len(tokens)):
-            reason = "A Blueshift event belongs to one device."
             written.lost.append(Lost(f"profile.push_tokens[{index}]", "dropped", reason))
 
 
 def _write_context(context: Context, kept: Kept, out: dict[str, Any]) -> None:
-    LOWER_TABLE.lower("context", context, kept.raw, out, [])
+    LOWER_TABLE.lower("context", context, kept.raw, out, None)
     for part, held in zip(_CONTEXT_PARTS, _context_parts(context), strict=True):
         if held is not None:
-            LOWER_TABLE.lower(part, held, kept.raw, out, [])
+            LOWER_TABLE.lower(part, held, kept.raw, out, None)
 
 
 def _write_commerce(commerce: Commerce, name: str, kept: Kept, written: Written) -> None:
-    LOWER_TABLE.lower("commerce", commerce, kept.raw, written.body, [])
+    LOWER_TABLE.lower("commerce", commerce, kept.raw, written.body, None)
     if commerce.items:
         flat = name in products.FLAT_EVENTS
         out = products.write(commerce.items, kept.all.get("form"), kept.raw, flat=flat, lost=written.lost)

@@ -137,7 +137,7 @@ def write(items: Sequence[Item], form: Any, raw: Raw, *, flat: bool, lost: list[
     sent = _form(form)
     if sent is None or not _fits(items, sent.main):
         return _write_all(items, raw, flat=flat, lost=lost)
-    out = {key: _ids(items, key) for key in sent.mirrors}
+    out = {key: _ids(items, key) for key in sent.mirrors} if sent.mirrors else {}
     if sent.main == FLAT:
         return {**_write_flat(items[0], raw, lost), **out}
     if sent.main in IDS:
@@ -148,9 +148,9 @@ def write(items: Sequence[Item], form: Any, raw: Raw, *, flat: bool, lost: list[
 def _form(kept: Any) -> Form | None:
     if not isinstance(kept, (list, tuple)) or not kept:
         return None
-    main, *mirrors = kept
-    known = main in _FORMS and all(key in _ID_KEYS for key in mirrors)
-    return Form(main, tuple(mirrors)) if known else None
+    main, mirrors = kept[0], tuple(kept[1:])
+    known = main in _FORMS and (not mirrors or all(key in _ID_KEYS for key in mirrors))
+    return Form(main, mirrors) if known else None
 
 
 def _fits(items: Sequence[Item], main: str) -> bool:
@@ -163,9 +163,9 @@ def _fits(items: Sequence[Item], main: str) -> bool:
 
 def _write_all(items: Sequence[Item], raw: Raw, *, flat: bool, lost: list[Lost]) -> dict[str, Any]:
     """Write both ids everywhere: Blueshift's catalog is keyed by the one, its SDKs send the other."""
+    if flat and len(items) == 1:
+        return _write_flat(_with_both_ids(items[0]), raw, lost)
     both = [_with_both_ids(item) for item in items]
-    if flat and len(both) == 1:
-        return _write_flat(both[0], raw, lost)
     ids = _ids(items, "product_ids")
     return {"products": _write_lines(both, raw, lost, report=True), **({"product_ids": ids} if ids else {})}
 
@@ -183,7 +183,7 @@ def _write_lines(items: Sequence[Item], raw: Raw, lost: list[Lost], *, report: b
 def _write_line(item: Item, at: str, raw: Raw, lost: list[Lost], report: bool) -> dict[str, Any]:
     """Return one line; with `report`, free keys that mean something in it are reported."""
     row: dict[str, Any] = {}
-    LINE_TABLE.lower("item", item, raw, row, [], at)
+    LINE_TABLE.lower("item", item, raw, row, None, at)
     for key, value in item.properties.items():
         if key in row:
             put_aside(row, key, value, "property_", f"{at}.properties.{key}", lost)
@@ -198,7 +198,7 @@ def _write_line(item: Item, at: str, raw: Raw, lost: list[Lost], report: bool) -
 
 def _write_flat(item: Item, raw: Raw, lost: list[Lost]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    FLAT_TABLE.lower("item", item, raw, out, [], "commerce.items[0]")
+    FLAT_TABLE.lower("item", item, raw, out, None, "commerce.items[0]")
     for key, value in item.properties.items():
         put_aside(out, key, value, "product_", f"commerce.items[0].properties.{key}", lost)
     return out

@@ -160,6 +160,8 @@ def _write(index: int, event: Event, *, search: bool) -> Written:
     if not event.residue:
         return Written(attributes, who, NOTHING, NOTHING, lost)
     _report_residue(event, index, lost)
+    if not kept:
+        return Written(attributes, who, NOTHING, NOTHING, lost)
     return Written(attributes, who, dig(kept, "rest"), dig(kept, "entry"), lost)
 
 
@@ -211,9 +213,10 @@ def _properties(event: Event, shape: Shape, raw: Json, index: int, lost: list[Lo
 
 def _put_device(event: Event, raw: Json, properties: Json, index: int, lost: list[Loss]) -> None:
     device: Json = {}
-    DEVICE.lower("profile", event.profile, raw, device, [])
-    reason = "The profile's own device id stands there."
-    lost += [Loss(index, f"properties.{key}", "dropped", reason) for key in device if key in properties]
+    DEVICE.lower("profile", event.profile, raw, device, None)
+    if not device.keys().isdisjoint(properties):
+        reason = "The profile's own device id stands there."
+        lost += [Loss(index, f"properties.{key}", "dropped", reason) for key in device if key in properties]
     properties.update(device)
 
 
@@ -393,7 +396,7 @@ def _report_residue(event: Event, index: int, lost: list[Loss]) -> None:
     """Report what only other vendors understand, and what stood around a whole request."""
     for vendor, kept in event.residue.items():
         if vendor != SLUG:
-            others = {key: value for key, value in kept.items() if key != "raw"}
+            others = {key: value for key, value in kept.items() if key != "raw"} if "raw" in kept else kept
             _report(others, f"residue.{vendor}", index, lost, f"Only {vendor} understands it.")
         elif "frame" in kept:
             _report(kept["frame"], f"residue.{SLUG}.frame", index, lost, "It belonged to the whole request.")

@@ -10,6 +10,8 @@ import msgspec
 
 _NAMESPACE: Final = uuid.UUID("6f1d3f0a-3f6c-5b7e-9a44-0d1f6a1b5c11").bytes
 
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
 
 def derive_uuid(*parts: str) -> str:
     """Return a UUIDv5 that depends on the parts alone: the same over retries, restarts and replays.
@@ -19,8 +21,7 @@ def derive_uuid(*parts: str) -> str:
     """
     text = "\x1f".join(parts).encode()
     digest = hashlib.sha1(_NAMESPACE + text, usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
 
 
 def parse_time(text: str) -> datetime | None:

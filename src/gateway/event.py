@@ -258,13 +258,11 @@ _NESTS: Final = (dict, list, tuple)
 
 
 def _collect(value: Any, path: str, found: list[tuple[str, Any]]) -> None:
-    if isinstance(value, dict):
-        head = f"{path}." if path else ""
-        inners = [(f"{head}{key}", inner) for key, inner in value.items()]
-    else:
-        inners = [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
-    for leaf in inners:
-        if leaf[1] and isinstance(leaf[1], _NESTS):
-            _collect(leaf[1], leaf[0], found)
+    is_object = isinstance(value, dict)
+    head, tail = (f"{path}." if path else "", "") if is_object else (f"{path}[", "]")
+    for name, inner in value.items() if is_object else enumerate(value):
+        at = f"{head}{name}{tail}"
+        if inner and isinstance(inner, _NESTS):
+            _collect(inner, at, found)
         else:
-            found.append(leaf)
+            found.append((at, inner))
