@@ -1,8 +1,7 @@
 """Runs the rules: decides at accept, transforms at delivery."""
 
-import re
 from collections.abc import Iterable, Sequence
-from fnmatch import translate
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from gateway.decision import UNROUTED, Decision
 from gateway.errors import EncodeError
 from gateway.event import Event, Kind
+from gateway.routing.index import NameIndex
 from gateway.routing.paths import Change, Path
 from gateway.routing.rules import Patterns, Rule, Send
 
@@ -33,6 +33,8 @@ class Router:
         self._rules = [_Compiled(rule) for rule in rules]
         self._changes = {(rule.name, send.target): _changes(send) for rule in rules for send in rule.sends()}
         self._memo: dict[tuple[str, Kind, str], Decision] = {}
+        self._indexes: dict[tuple[str, Kind], NameIndex] = {}
+        self._by_rules: dict[tuple[int, ...], Decision] = {}
         self._same: dict[Decision, Decision] = {}
 
     def decide(self, event: Event) -> Decision:
@@ -42,20 +44,37 @@ class Router:
         return self._remember(key) if known is None else known
 
     def _remember(self, key: tuple[str, Kind, str]) -> Decision:
-        decision = self._decide(*key)
-        decision = self._same.setdefault(decision, decision)
-        if len(key[2]) <= _LONGEST_NAME:
+        source, kind, name = key
+        index = self._indexes.get((source, kind))
+        if index is None:
+            index = self._indexes[source, kind] = self._index(source, kind)
+        numbers = index.fitting(name)
+        decision = self._by_rules.get(numbers)
+        if decision is None:
+            decision = self._decided(numbers)
+        if len(name) <= _LONGEST_NAME:
             if len(self._memo) >= _MEMO:
                 self._memo.clear()
             self._memo[key] = decision
         return decision
 
-    def _decide(self, source: str, kind: Kind, name: str) -> Decision:
+    def _index(self, source: str, kind: Kind) -> NameIndex:
+        rules = enumerate(self._rules)
+        return NameIndex((number, rule.names) for number, rule in rules if rule.fits(source, kind))
+
+    def _decided(self, numbers: tuple[int, ...]) -> Decision:
+        """Return the decision of these rules, in their order, and remember it."""
+        decision = self._decide([self._rules[number] for number in numbers])
+        decision = self._same.setdefault(decision, decision)
+        if len(self._by_rules) >= _MEMO:
+            self._by_rules.clear()
+        self._by_rules[numbers] = decision
+        return decision
+
+    def _decide(self, rules: Iterable["_Compiled"]) -> Decision:
         deliver: dict[str, str] = {}
         dropped_by = UNROUTED
-        for rule in self._rules:
-            if not rule.fits(source, kind, name):
-                continue
+        for rule in rules:
             if rule.drops:
                 dropped_by = rule.name
                 break
@@ -84,23 +103,17 @@ class _Compiled:
         self.name = rule.name
         self.drops = rule.drop is not None
         self.targets = tuple(send.target for send in rule.sends())
-        self._source = _pattern(match.source)
-        self._name = _pattern(match.name)
+        self.names = match.name
+        self._source = match.source
         self._kinds = None if match.kind is None else {match.kind} if isinstance(match.kind, str) else set(match.kind)
 
-    def fits(self, source: str, kind: Kind, name: str) -> bool:
-        return (
-            (self._source is None or self._source.match(source) is not None)
-            and (self._kinds is None or kind in self._kinds)
-            and (self._name is None or self._name.match(name) is not None)
-        )
+    def fits(self, source: str, kind: Kind) -> bool:
+        return (self._source is None or _fits(self._source, source)) and (self._kinds is None or kind in self._kinds)
 
 
-def _pattern(patterns: Patterns | None) -> re.Pattern[str] | None:
-    if patterns is None:
-        return None
+def _fits(patterns: Patterns, text: str) -> bool:
     several = [patterns] if isinstance(patterns, str) else patterns
-    return re.compile("|".join(translate(pattern) for pattern in several)) if several else re.compile(r"(?!)")
+    return any(fnmatchcase(text, pattern) for pattern in several)
 
 
 def _changes(send: Send) -> list[Change]:

@@ -2,15 +2,20 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given as holds_for
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from gateway.decision import UNROUTED, Decision
 from gateway.errors import EncodeError
 from gateway.event import Commerce, Event, Origin, Profile
 from gateway.routing import Router, Rule
+from gateway.routing.index import NameIndex
 
 
 def event(name: str = "Order Completed", source: str = "shop", **more: Any) -> Event:
@@ -73,6 +78,21 @@ def test_a_drop_rule_hides_events_from_later_rules_and_is_named() -> None:
 def test_match(match: dict[str, Any], fits: bool) -> None:
     router = Router(rules({"name": "r", "match": match, "to": "crm"}), ["crm"])
     assert bool(router.decide(event()).deliver) is fits
+
+
+_text = st.text("ab *?[!]", max_size=5)
+
+
+@settings(max_examples=300, deadline=None)
+@holds_for(st.lists(st.one_of(st.none(), _text, st.lists(_text, max_size=3)), max_size=8), _text)
+def test_the_index_finds_what_trying_each_pattern_finds(rules: list[str | list[str] | None], name: str) -> None:
+    several = [[patterns] if isinstance(patterns, str) else patterns for patterns in rules]
+    wanted = [
+        number
+        for number, patterns in enumerate(several)
+        if patterns is None or any(fnmatchcase(name, pattern) for pattern in patterns)
+    ]
+    assert list(NameIndex(enumerate(rules)).fitting(name)) == wanted
 
 
 def test_equal_decisions_are_one_object() -> None:
