@@ -16,6 +16,7 @@ What has no canonical home is kept in ``residue["yespo"]`` for the way back:
 | ``contact``| ``contactJson`` as sent                                                                        |
 | ``hidden`` | fields of the profile that no parameter of their own said, with their value                    |
 | ``date``   | an order's date as sent; ``occurred``: the same of a past event, where we would write another   |
+| ``top``    | members of an order that no page names, and blank ones; ``info``: the same of `additionalInfo`  |
 """
 
 from collections.abc import Iterable
@@ -98,7 +99,13 @@ class Moment(Struct):
 
 
 def read_event(
-    type_key: str, key: str | None, sent: Sent, request: Request, endpoint: str, moment: Moment | None = None
+    type_key: str,
+    key: str | None,
+    sent: Sent,
+    request: Request,
+    endpoint: str,
+    moment: Moment | None = None,
+    more: Json | None = None,
 ) -> Event:
     """Return the event of a type with its parameters.
 
@@ -109,9 +116,10 @@ def read_event(
         request: gives ids and the time of arrival.
         endpoint: our name of the endpoint.
         moment: when it happened, where the endpoint has a place for that.
+        more: what else to keep for the way back.
     """
     shape = shape_of(type_key)
-    kept: Json = {}
+    kept: Json = more or {}
     forms: Json = {}
     flat = sent.flat
     open_params(shape, flat, sent.texts, sent.keep, forms)

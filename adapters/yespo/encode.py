@@ -5,21 +5,18 @@ Sources, read 2026-11-21: docs.yespo.io/docs/how-use-v1event-api-resource, /how-
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
-from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, json_bytes
+from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk
 
-from . import decode
-from .encode_event import Written, is_native, job_of, kept_of, options_of, write_event
+from .encode_event import Written, job_of, kept_of, options_of, write_event
 from .limits import EVENT_BODY_SENT, PAST_BODY_SENT, PAST_EVENTS
 from .names import ORDER_STATUS, Lost
 from .times import read_time, write_seconds
-from .wire import VOCABULARY, Json
+from .wire import VOCABULARY, Json, as_json
 
 _FRAME: Final = (b'{"events":[', b"]}")
 _LARGEST: Final = EVENT_BODY_SENT.value
-_PAST: Final = frozenset({decode.PAST_V1, decode.PAST_V2})
-_SAID: Final = _PAST | {decode.V1, decode.V2, decode.UNVERSIONED}
 
 
 # --- live ------------------------------------------------------------------------------------------------
@@ -95,31 +92,7 @@ def _body(written: Written, more: Json) -> bytes:
     return as_json({**head, "params": params, **more} if more else {**head, "params": params})
 
 
-def as_json(value: Any) -> bytes:
-    """Return JSON.
-
-    Raises:
-        EncodeError: it is nested too deep.
-    """
-    try:
-        return json_bytes(value)
-    except RecursionError:
-        raise EncodeError("the event is nested too deep") from None
-
-
 # --- past ------------------------------------------------------------------------------------------------
-
-
-def is_past(event: Event, settings: Settings) -> bool:
-    """Tell whether an event was too old for the live endpoint when it came in.
-
-    One that a client of Yespo sent as a live or as a past one is sent so again; an order's date makes it no older.
-    """
-    if event.occurred_at is None:
-        return False
-    if is_native(event) and event.source.endpoint in _SAID:
-        return event.source.endpoint in _PAST
-    return (event.received_at - event.occurred_at).total_seconds() >= options_of(settings).past_after_seconds
 
 
 def encode_past(events: Sequence[Event], settings: Settings) -> list[Encoded]:

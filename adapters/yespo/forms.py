@@ -28,10 +28,16 @@ TEXT_TYPES: Final = frozenset({
     "productImpressions",
 })  # fmt: skip
 """Yespo's own types, whose structures are JSON text."""
-_TEXT_KEYS: Final = frozenset({"product", "products", "page", "category"})
+STRUCTURES: Final = frozenset({"product", "products", "page", "category"})
+"""Their parameters that hold one."""
 
 Texts = dict[str, Any]
 """Parameter -> the JSON text it came as; true where we would write the very same."""
+
+
+def as_text(value: Any) -> Any:
+    """Return an object or list as JSON text, anything else as it is."""
+    return json_bytes(value).decode() if isinstance(value, (dict, list)) else value
 
 
 # --- in --------------------------------------------------------------------------------------------------
@@ -109,7 +115,7 @@ def close_params(shape: Shape, fields: Json, kept: Mapping[str, Any], *, native:
         for name in texts.keys() & fields.keys():
             _write_text(name, texts[name], fields)
     elif shape.vendor_name in TEXT_TYPES:
-        for name in _TEXT_KEYS & fields.keys():
+        for name in STRUCTURES & fields.keys():
             _write_text(name, True, fields)
 
 

@@ -1,6 +1,7 @@
 """What a person may set for a Yespo source or target, beside its credentials."""
 
 import re
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -68,12 +69,12 @@ def _check_fields(fields: dict[str, int]) -> None:
         raise ValueError("contact_fields gives one number to two traits")
 
 
-def trait_of(number: int, names: dict[int, str]) -> str:
+def trait_of(number: int, names: Mapping[int, str]) -> str:
     """Return the trait that a custom field is."""
     return names.get(number) or f"{FIELD}{number}"
 
 
-def number_of(trait: str, fields: dict[str, int]) -> int | None:
+def number_of(trait: str, fields: Mapping[str, int]) -> int | None:
     """Return the number of the custom field for a trait, None when it has none."""
     number = fields.get(trait)
     if number is None and _NUMBERED.fullmatch(trait):

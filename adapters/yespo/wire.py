@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from gateway.adapter import Request, Vocabulary, load_vocabulary
+from gateway.adapter import EncodeError, Request, Vocabulary, json_bytes, load_vocabulary
 
 from .errors import invalid, unsupported
 from .limits import DEPTH
@@ -141,3 +141,15 @@ def dig(held: Any, *names: str) -> Json:
     for name in names:
         held = held.get(name) if isinstance(held, dict) else None
     return held if isinstance(held, dict) else {}
+
+
+def as_json(value: Any) -> bytes:
+    """Return JSON to send.
+
+    Raises:
+        EncodeError: it is nested too deep.
+    """
+    try:
+        return json_bytes(value)
+    except RecursionError:
+        raise EncodeError("the event is nested too deep") from None

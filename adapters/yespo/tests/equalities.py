@@ -22,6 +22,11 @@ def normalise(endpoint: str, body: Any) -> Any:
         return _event(body)
     if endpoint.startswith("past_events"):
         return [_event(row) for row in body["events"]]
+    if endpoint == "orders":
+        return body["orders"]
+    if endpoint == "contacts":
+        around = {name: value for name, value in body.items() if name != "contacts"}
+        return [{**row, "around": around} for row in body["contacts"]]
     return body
 
 

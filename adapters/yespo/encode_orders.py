@@ -1,0 +1,135 @@
+"""Events -> requests to the orders endpoint, which stores an order once however often it is sent.
+
+Source, read 2026-11-21: docs.yespo.io/docs/orders-automation. What an order has no member for stands in its
+``additionalInfo``, whose values are texts.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from gateway.adapter import Encoded, EncodeError, Event, Settings, chunk
+
+from .encode import losses
+from .encode_event import Job, Written, job_of, write_event
+from .limits import ORDERS, ORDERS_BODY_SENT
+from .names import IDENTIFIERS, ORDER_STATUS, Lost
+from .order import INFO, ITEMS, MEMBERS, NUMBERS, SOURCES, TEXTS, is_number
+from .times import read_time, write_seconds
+from .wire import Json, as_json
+
+_FRAME: Final = (b'{"orders":[', b"]}")
+
+
+def encode_orders(events: Sequence[Event], settings: Settings) -> list[Encoded]:
+    """Return calls of ``/api/v1/orders``, each within 1,000 orders.
+
+    Raises:
+        EncodeError: an event says nobody whom Yespo takes.
+    """
+    written = [_order(event, settings) for event in events]
+    parts = [as_json(order) for order, _ in written]
+    frame = len(_FRAME[0]) + len(_FRAME[1])
+    if any(len(part) + frame >= ORDERS_BODY_SENT.value for part in parts):
+        raise EncodeError(f"the order is larger than the {ORDERS_BODY_SENT.value:,} bytes that we send at once")
+    cuts = chunk(parts, max_events=ORDERS.value, max_body=ORDERS_BODY_SENT.value, frame=frame)
+    return [
+        Encoded(
+            events=tuple(cut),
+            body=_FRAME[0] + b",".join(parts[cut.start : cut.stop]) + _FRAME[1],
+            lost=tuple(loss for index in cut for loss in losses(index, written[index][1])),
+        )
+        for cut in cuts
+    ]
+
+
+def _order(event: Event, settings: Settings) -> tuple[Json, list[Lost]]:
+    base = job_of(event, settings)
+    job = Job(event=event, shape=base.shape, kept=base.kept, native=base.native, wrap=False)
+    written = write_event(job)
+    order: Json = {}
+    info: Json = {}
+    for name, value in written.params.items():
+        if name in MEMBERS:
+            _write_member(name, value, order, info, written, native=job.native)
+        elif name.lower() in IDENTIFIERS:
+            _drop_identifier(name, written)
+        else:
+            _write_info(name, value, info, written)
+    if not job.native:
+        _complete(event, order)
+    _restore(event, order, job.kept)
+    if info or "info" in job.kept:
+        order[INFO] = {**info, **(job.kept.get("info") or {})}
+    return order, _without_own(written.lost)
+
+
+def _write_member(name: str, value: Any, order: Json, info: Json, written: Written, *, native: bool) -> None:
+    if native or name not in TEXTS | NUMBERS:
+        order[name] = value
+    elif name in NUMBERS:
+        if isinstance(value, Decimal) or is_number(value):
+            order[name] = value
+        else:
+            _put_aside(name, value, info, written)
+    elif name == "source" and value not in SOURCES:
+        _put_aside(name, value, info, written)
+    else:
+        order[name] = _text(value)
+        _report_text(name, value, name, written)
+
+
+def _put_aside(name: str, value: Any, info: Json, written: Written) -> None:
+    place = f"property_{name}"
+    info[place] = _text(value)
+    path = written.free.get(name)
+    if path is not None:
+        written.lost.append(Lost(path, "renamed", f"In an order {name} is something else.", f"{INFO}.{place}"))
+
+
+def _write_info(name: str, value: Any, info: Json, written: Written) -> None:
+    info[name] = _text(value)
+    _report_text(name, value, f"{INFO}.{name}", written)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, Decimal) else as_json(value).decode()
+
+
+def _report_text(name: str, value: Any, place: str, written: Written) -> None:
+    path = written.free.get(name)
+    if path is not None and not isinstance(value, (str, dict, list)):
+        written.lost.append(Lost(path, "coerced", "An order keeps it as text.", place))
+
+
+def _drop_identifier(name: str, written: Written) -> None:
+    path = {
+        "contact_id": "profile.vendor_ids.yespo",
+        "contact_key": "profile.vendor_ids.yespo_contact_key",
+        "push_token": "profile.push_tokens[0]",
+    }.get(IDENTIFIERS[name.lower()])
+    if path is not None:
+        reason = "Yespo finds the contact of an order by external id, e-mail address or phone number."
+        written.lost.append(Lost(path, "dropped", reason))
+
+
+def _complete(event: Event, order: Json) -> None:
+    order["date"] = f"{write_seconds(event.occurred_at or event.received_at)}Z"
+    for row in order.get(ITEMS, ()):
+        row.setdefault("quantity", 1)
+
+
+def _restore(event: Event, order: Json, kept: Mapping[str, Any]) -> None:
+    """Put back what was set aside of an order, and a date that still is the same."""
+    for name, value in (kept.get("top") or {}).items():
+        order.setdefault(name, value)
+    if "date" not in order or ("date" in kept and read_time(kept["date"]) != event.occurred_at):
+        order["date"] = f"{write_seconds(event.occurred_at or event.received_at)}Z"
+    order.setdefault("status", ORDER_STATUS[event.name])
+
+
+def _without_own(lost: list[Lost]) -> list[Lost]:
+    """Return the losses without those of entries of our residue that an order does put back."""
+    return [one for one in lost if not one.path.startswith(("residue.yespo.top", "residue.yespo.info"))]
