@@ -15,6 +15,7 @@ What has no canonical home is kept in ``residue["blueshift"]`` for the way back:
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from gateway.adapter import Event, Lifted, Request
@@ -38,6 +39,7 @@ from .wire import (
 
 _BLANKABLE: Final = ("profile", "context.device")
 _BLANK: Final = (None, "")
+_ABSENT: Final = object()
 _MAPPED: Final = frozenset({*PATH_KEYS.values(), *OTHER_SPELLINGS, *TOKEN_KEYS, "uuid"})
 
 Kept = dict[str, Any]
@@ -70,7 +72,7 @@ def read_event(body: Mapping[str, Any], request: Request, endpoint: str, *, bare
         kind=shape.kind,
         name=shape.name,
         received_at=request.received_at,
-        source=Origin(name=request.source, vendor=SLUG, endpoint=endpoint),
+        source=_origin(request.source, endpoint),
         occurred_at=occurred_at,
         dedupe_key=dedupe_key,
         profile=_person(lifted) if identify else lifted.profile(),
@@ -80,6 +82,11 @@ def read_event(body: Mapping[str, Any], request: Request, endpoint: str, *, bare
         properties={} if identify else lifted.properties(),
         residue=_residue(lifted, kept, keep),
     )
+
+
+@lru_cache(maxsize=256)
+def _origin(source: str, endpoint: str) -> Origin:
+    return Origin(name=source, vendor=SLUG, endpoint=endpoint)
 
 
 def read_customer(body: Mapping[str, Any], request: Request, endpoint: str) -> Event:
@@ -94,7 +101,7 @@ def read_customer(body: Mapping[str, Any], request: Request, endpoint: str) -> E
         kind="identify",
         name="Identify",
         received_at=request.received_at,
-        source=Origin(name=request.source, vendor=SLUG, endpoint=endpoint),
+        source=_origin(request.source, endpoint),
         profile=_person(lifted),
         consent=changes,
         residue=_residue(lifted, kept, keep),
@@ -122,9 +129,9 @@ def _keep_name(body: Mapping[str, Any], name: str | None, kept: Kept) -> None:
 
 
 def _take_timestamp(rest: dict[str, Any], body: Mapping[str, Any], keep: Kept) -> datetime | None:
-    if "timestamp" not in rest:
+    sent = rest.pop("timestamp", _ABSENT)
+    if sent is _ABSENT:
         return None
-    sent = rest.pop("timestamp")
     moment = read_time(sent, body.get("device_type"))
     if moment is None or write_time(moment) != sent:
         keep["timestamp"] = sent
@@ -150,16 +157,16 @@ def _take_person(
     lifted: Lifted, body: Mapping[str, Any], kept: Kept, keep: Kept, *, name: str | None = None, bare: bool = False
 ) -> tuple[ConsentChange, ...]:
     """Take what tables cannot say of a person: permissions, push tokens, Blueshift's own id, numeric dates."""
-    rest = lifted.rest
+    rest, parts = lifted.rest, lifted.parts
     for part in _BLANKABLE:
-        if part in lifted.parts and "" in lifted.parts[part].values():
+        if part in parts and "" in parts[part].values():
             _drop_blanks(lifted, part)
     if "joined_at" in rest or "profile.birth_date" in lifted.raw:
         _read_numeric_dates(lifted, body, kept, keep, bare=bare)
     changes: tuple[ConsentChange, ...] = ()
-    if name in _CONSENT_EVENTS or not consent.MARKS.isdisjoint(rest):
+    if name in _CONSENT_EVENTS or not rest.keys().isdisjoint(consent.MARKS):
         changes = _take_consent(rest, name, kept)
-    if not _IDS.isdisjoint(rest):
+    if not rest.keys().isdisjoint(_IDS):
         _take_ids(lifted, kept)
     return changes
 
@@ -174,7 +181,7 @@ def _drop_blanks(lifted: Lifted, part: str) -> None:
     for field in [field for field, value in fields.items() if value == ""]:
         del fields[field]
         path = f"{part}.{field}"
-        key, value = lifted.raw.pop(path, None) or (PATH_KEYS[path], "")
+        key, value = lifted.raw.pop(path) if path in lifted.raw else (PATH_KEYS[path], "")
         lifted.rest[key] = value
     if not fields:
         del lifted.parts[part]
@@ -182,7 +189,8 @@ def _drop_blanks(lifted: Lifted, part: str) -> None:
 
 def _read_numeric_dates(lifted: Lifted, body: Mapping[str, Any], kept: Kept, keep: Kept, *, bare: bool) -> None:
     """Read the SDKs' ``joined_at`` and ``date_of_birth``, which no table knows as times."""
-    joined = lifted.rest.get("joined_at")
+    rest = lifted.rest
+    joined = rest.get("joined_at")
     birth = lifted.raw.get("profile.birth_date")
     if joined is None and birth is None:
         return
@@ -190,7 +198,7 @@ def _read_numeric_dates(lifted: Lifted, body: Mapping[str, Any], kept: Kept, kee
     profile = lifted.parts.setdefault("profile", {})
     if (moment := read_since(joined, ios=ios)) is not None and "created_at" not in profile:
         profile["created_at"] = moment
-        keep["joined_at"] = lifted.rest.pop("joined_at")
+        keep["joined_at"] = rest.pop("joined_at")
     if birth is not None and (moment := read_since(birth[1], ios=ios)) is not None:
         profile["birth_date"] = moment.date().isoformat()
         keep["date_of_birth"] = lifted.raw.pop("profile.birth_date")[1]
@@ -212,13 +220,12 @@ def _take_consent(rest: dict[str, Any], name: str | None, kept: Kept) -> tuple[C
 
 def _take_ids(lifted: Lifted, kept: Kept) -> None:
     rest = lifted.rest
-    tokens, own = _take_tokens(rest, kept), rest.get("uuid")
-    found: dict[str, Any] = {"push_tokens": tokens} if tokens else {}
+    if tokens := _take_tokens(rest, kept):
+        lifted.parts.setdefault("profile", {})["push_tokens"] = tokens
+    own = rest.get("uuid")
     if isinstance(own, str) and own:
         del rest["uuid"]
-        found["vendor_ids"] = {SLUG: own}
-    if found:
-        lifted.parts.setdefault("profile", {}).update(found)
+        lifted.parts.setdefault("profile", {})["vendor_ids"] = {SLUG: own}
 
 
 def _take_tokens(rest: dict[str, Any], kept: Kept) -> tuple[str, ...]:
@@ -249,7 +256,7 @@ def _tokens(value: Any) -> Iterable[str]:
 
 
 def _take_commerce(lifted: Lifted, kept: Kept) -> Commerce | None:
-    if products.MARKS.isdisjoint(lifted.rest):
+    if lifted.rest.keys().isdisjoint(products.MARKS):
         return lifted.commerce()
     items, form = products.read(lifted)
     if form:
@@ -259,11 +266,10 @@ def _take_commerce(lifted: Lifted, kept: Kept) -> Commerce | None:
 
 def _sift(rest: dict[str, Any], keep: Kept) -> None:
     """Set aside what nobody but Blueshift can read: its private keys, and blanks of keys we map."""
-    aside = {
-        key: value
+    aside = [
+        key
         for key, value in rest.items()
         if key in TECHNICAL or ("bsft" in key and is_private(key)) or (not value and key in _MAPPED and value in _BLANK)
-    }
-    keep |= aside
+    ]
     for key in aside:
-        del rest[key]
+        keep[key] = rest.pop(key)

@@ -71,11 +71,8 @@ def _becomes_property(_: str) -> str:
 def _tables_of(event: Event, out: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the tables by which Blueshift's side reads an event that is written so far."""
     table = "alias" if event.kind == "alias" else "event"
-    no_product = _FLAT_IDS.isdisjoint(out) and _FLAT_IDS.isdisjoint(event.properties)
+    no_product = out.keys().isdisjoint(products.FLAT_IDS) and event.properties.keys().isdisjoint(products.FLAT_IDS)
     return (table,) if no_product else (table, "flat")
-
-
-_FLAT_IDS: Final = frozenset(products.FLAT_IDS)
 
 
 def _read_as(tables: tuple[str, ...], key: str) -> str | None:

@@ -34,7 +34,6 @@ FLAT_EVENTS: Final = frozenset({
 """Events whose single product stands flat."""
 
 _ID_KEYS: Final = tuple(IDS)
-_ID_LISTS: Final = frozenset(IDS)
 _OBJECTS: Final = frozenset({dict})
 _FORMS: Final = (*LINES, *IDS, FLAT)
 
@@ -57,7 +56,7 @@ def read(lifted: Lifted) -> tuple[tuple[Item, ...], list[str]]:
     if found is None:
         return (), []
     items, main = found
-    return items, [main] if _ID_LISTS.isdisjoint(lifted.rest) else [main, *_take_mirrors(lifted.rest, items)]
+    return items, [main] if lifted.rest.keys().isdisjoint(IDS) else [main, *_take_mirrors(lifted.rest, items)]
 
 
 def _read_lines(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:

@@ -77,5 +77,10 @@ def is_android(device_type: Any) -> bool:
 
 def is_ios(body: Mapping[str, Any]) -> bool:
     """Tell whether the device in an event is Apple's."""
-    named = (body.get("device_type"), body.get("os_name"))
-    return any(isinstance(name, str) and name.lower().startswith(("iphone", "ipad", "ipod", "ios")) for name in named)
+    for name in (body.get("device_type"), body.get("os_name")):
+        if isinstance(name, str) and name.lower().startswith(_APPLE):
+            return True
+    return False
+
+
+_APPLE: Final = ("iphone", "ipad", "ipod", "ios")

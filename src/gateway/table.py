@@ -80,7 +80,7 @@ class Lifted(Struct, eq=False):
         """Return the commerce part; `items` come before a product that stood flat in the object."""
         parts = self.parts
         if "commerce" in parts:
-            more = {**parts["commerce"], **more}
+            more = {**parts["commerce"], **more} if more else parts["commerce"].copy()
         if item := parts.get("item"):
             more["items"] = (*items, Item(**item)) if items else (Item(**item),)
         elif items:

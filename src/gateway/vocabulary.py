@@ -83,7 +83,7 @@ class Shape:
             more: fields of the commerce part that stand elsewhere, and win over those that stand here.
         """
         lifted = self.table.lift(source)
-        if self.lines is None or self._line_keys.isdisjoint(lifted.rest):
+        if self.lines is None or lifted.rest.keys().isdisjoint(self._line_keys):
             return lifted, lifted.commerce(**more)
         items = self._lift_lines(self.lines, lifted)
         if items and "item" in lifted.parts:
