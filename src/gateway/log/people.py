@@ -1,10 +1,11 @@
 """The directory: who is already known to each source, for endpoints whose answer depends on it.
 
-It reads the log as one more reader and keeps identifiers only, in a SQLite file of its own, so that accepting
-events costs nothing more for it. An event whose profile has an identifier known to its source is about that
-person; the first that is known decides: ids made by vendors (the source's vendor first), user_id, email (in lower
-case), phone, anonymous_id, device_id. An identifier stays with the person it was first seen with. A new person's id
-is the vendor's own if the event has one, else made from the source and the first of the client's own identifiers.
+It reads the log as one more reader and keeps identifiers only, in a SQLite file of its own: when somebody asks, when
+the log is quiet, or when it is far behind, so that accepting events costs next to nothing for it. An event whose
+profile has an identifier known to its source is about that person; the first that is known decides: ids made by
+vendors (the source's vendor first), user_id, email (in lower case), phone, anonymous_id, device_id. An identifier
+stays with the person it was first seen with. A new person's id is the vendor's own if the event has one, else made
+from the source and the first of the client's own identifiers.
 """
 
 import asyncio
@@ -19,12 +20,17 @@ from gateway.adapter import derive_uuid
 from gateway.errors import LogError
 from gateway.event import Profile
 from gateway.log import people_store as store
-from gateway.log.port import LogStatus
 
 Minter = Callable[[str], str]
 
 IDLE_S: Final = 1.0
 """Seconds between looks at the log while nobody asks."""
+QUIET: Final = 500
+"""Events in that time up to which the log is quiet; a busier one is not read before it has to be."""
+BEHIND: Final = 50_000
+"""Events not yet known that have to be read however busy the log is, so that whoever asks need not wait for long."""
+PAUSE_S: Final = 0.02
+"""Between reads of a busy log."""
 HOLD_EVERY_S: Final = 60.0
 """Seconds between telling the log what may be pruned."""
 READ_EVENTS: Final = 500
@@ -38,8 +44,8 @@ class Followed(Protocol):
     async def scan(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
         """Return the next events."""
 
-    async def status(self) -> LogStatus:
-        """Return counts."""
+    async def head(self) -> int:
+        """Return the place of the newest event."""
 
     async def hold(self, name: str, place: int | None) -> None:
         """Keep what is after a place."""
@@ -87,6 +93,7 @@ class Directory:
         self._writes = store.connect(path)
         self._learner = store.Learner(self._writes, {name: self._vendor_id(name) for name in minters})
         self._place = store.place(self._reads)
+        self._head = 0
         self._held_at = 0.0
         self._asked = self._known = 0
         self._following = asyncio.Lock()
@@ -115,7 +122,8 @@ class Directory:
         return directory
 
     async def _begin(self) -> None:
-        if self._place > (await self._log.status()).head:
+        self._head = await self._log.head()
+        if self._place > self._head:
             self._place = 0
             await asyncio.to_thread(self._learner.restart)
         await self._hold()
@@ -144,19 +152,37 @@ class Directory:
             self._known = covered
 
     async def _follow(self) -> None:
-        while rows := await self._log.scan(self._place, READ_EVENTS, READ_BYTES):
-            try:
+        while await self._step():
+            pass
+
+    async def _step(self) -> bool:
+        """Read the next events; tell whether there were any. What another process has learnt is passed over."""
+        try:
+            self._place = max(self._place, store.place(self._reads))
+            rows = await self._log.scan(self._place, READ_EVENTS, READ_BYTES)
+            if rows:
                 self._place = await asyncio.to_thread(self._learner.learn, rows)
-            except sqlite3.Error as error:
-                raise LogError(f"{self._path} cannot be written: {error}") from error
+        except sqlite3.Error as error:
+            raise LogError(f"{self._path} cannot be used: {error}") from error
+        return bool(rows)
 
     async def _follow_idly(self) -> None:
         while True:
             await asyncio.sleep(IDLE_S)
             with suppress(LogError):  # whoever asks hears of it; this is only ahead of time
-                await self.catch_up()
+                await self._look()
                 if time.monotonic() - self._held_at >= HOLD_EVERY_S:
                     await self._hold()
+
+    async def _look(self) -> None:
+        before, self._head = self._head, await self._log.head()
+        if self._head - before <= QUIET:
+            await self.catch_up()
+        while self._head - self._place > BEHIND:
+            async with self._following:
+                await self._step()
+            await asyncio.sleep(PAUSE_S)
+            self._head = await self._log.head()
 
     async def _hold(self) -> None:
         self._held_at = time.monotonic()

@@ -19,6 +19,8 @@ _FIELDS: Final = ("user_id", "email", "phone", "anonymous_id", "device_id")
 _VENDOR: Final = "vendor:"
 """Before the name under which `Profile.vendor_ids` holds an id."""
 _MAX_RECENT: Final = 20_000
+_LONGEST: Final = 1_000
+"""Bytes of a profile that is remembered as it was written."""
 
 APPLICATION_ID: Final = 0x47575050
 """Marks a SQLite file as a directory of people ("GWPP")."""
@@ -145,10 +147,11 @@ class _Seen(Struct):
     """What the directory reads of an event."""
 
     source: _Origin
-    profile: _Who = _Who()
+    profile: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 _decode = msgspec.json.Decoder(_Seen).decode
+_who = msgspec.json.Decoder(_Who).decode
 
 
 class Learner:
@@ -163,6 +166,7 @@ class Learner:
         self._connection = connection
         self._minted = minted
         self._recent: dict[tuple[str, tuple[str, str]], Keys] = {}
+        self._written: dict[tuple[str, str, bytes], Keys] = {}
 
     def restart(self) -> None:
         """Begin at the start of another log; people stay known."""
@@ -190,19 +194,32 @@ class Learner:
     def _meet(self, seq: int, body: bytes) -> None:
         try:
             seen = _decode(body)
+            source = seen.source.name
+            mint = self._minted.get(source)
+            if mint is None:
+                return
+            keys = self._keys(source, seen)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return
-        source, vendor = seen.source.name, seen.source.vendor
-        mint = self._minted.get(source)
-        if mint is None:
-            return
-        keys = identifiers(seen.profile, vendor)
         if not keys or self._recent.get((source, keys[0])) == keys:
             return
-        self._remember(source, vendor, keys, mint, seq)
+        self._remember(source, seen.source.vendor, keys, mint, seq)
         if len(self._recent) >= _MAX_RECENT:
             self._recent.clear()
         self._recent[source, keys[0]] = keys
+
+    def _keys(self, source: str, seen: _Seen) -> Keys:
+        """Return an event's identifiers; those of a profile that was met a moment ago are not read again."""
+        text = bytes(seen.profile)
+        written = (source, seen.source.vendor, text)
+        keys = self._written.get(written)
+        if keys is None:
+            keys = identifiers(_who(text), seen.source.vendor)
+            if len(text) <= _LONGEST:
+                if len(self._written) >= _MAX_RECENT:
+                    self._written.clear()
+                self._written[written] = keys
+        return keys
 
     def _remember(self, source: str, vendor: str, keys: Keys, mint: Callable[[Keys], str], seq: int) -> None:
         own = _VENDOR + vendor

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from gateway.errors import LogError, LogUnavailable
-from gateway.log import dedupe, exceptions, once, reader, schema
+from gateway.log import dedupe, exceptions, once, reader, schema, store
 from gateway.log import targets as tables
 from gateway.log.checkpoint import Checkpointer, wal_bytes
 from gateway.log.dedupe import Duplicates
@@ -130,6 +130,10 @@ class SqliteLog:
 
     async def scan(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
         return await self._readers.run(reader.scan, after, limit, max_bytes)
+
+    async def head(self) -> int:
+        """Return the place of the newest event ever stored."""
+        return await self._readers.run(store.head)
 
     async def settle(self, target: str, settlement: Settlement) -> None:
         await self._write(tables.settle, target, settlement)

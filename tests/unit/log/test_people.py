@@ -179,6 +179,27 @@ def test_it_follows_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     play(tmp_path, work)
 
 
+def test_a_busy_log_is_read_only_when_it_is_far_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_S", 1000.0)
+    monkeypatch.setattr(module, "QUIET", 2)
+    monkeypatch.setattr(module, "BEHIND", 5)
+    monkeypatch.setattr(module, "PAUSE_S", 0.0)
+
+    async def work(log: SqliteLog, directory: Directory) -> None:
+        people = directory.people("shop")
+        await log.append([event(ANN)] * 3)
+        await directory._look()
+        assert people.find(ANN) is None
+        await log.append([event(ANN)] * 3)
+        await directory._look()
+        assert people.find(ANN) is not None
+        await log.append([event(Profile(user_id="bob"))])
+        await directory._look()
+        assert people.find(Profile(user_id="bob")) is not None
+
+    play(tmp_path, work)
+
+
 def test_two_processes_share_what_they_learn(tmp_path: Path) -> None:
     async def work(log: SqliteLog, directory: Directory) -> None:
         other = await Directory.open(tmp_path / "log.db.people", log, MINTERS)

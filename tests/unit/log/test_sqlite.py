@@ -51,6 +51,22 @@ def test_it_is_a_log(tmp_path: Path) -> None:
     play(tmp_path / "log.db", work)
 
 
+def test_a_scan_gives_back_any_bytes_in_order(tmp_path: Path) -> None:
+    bodies = [b"one", b"", b"\x00\xff,\x00", b"", b"last"]
+
+    async def work(log: SqliteLog) -> None:
+        assert await log.head() == 0
+        await log.append([entry("e", body) for body in bodies])
+        assert await log.head() == 5
+        assert await log.scan(0, 10, 1000) == list(enumerate(bodies, 1))
+        assert await log.scan(1, 3, 1000) == list(enumerate(bodies, 1))[1:4]
+        assert await log.scan(0, 10, 3) == [(1, b"one"), (2, b"")]
+        assert await log.scan(2, 10, 1) == [(3, bodies[2])]
+        assert await log.scan(5, 10, 1000) == []
+
+    play(tmp_path / "log.db", work)
+
+
 def test_a_dead_writer_is_told_to_its_waiters_and_followed_by_another(tmp_path: Path) -> None:
     async def work(log: SqliteLog) -> None:
         await log.append([entry("e1", key=b"k" * 16)])
