@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from gateway import metrics, registry
 from gateway.adapter import Loss
 from gateway.admin import admin_app
-from gateway.config import Config, SourceConfig, TargetConfig, source_path, target_windows
+from gateway.config import Checked, SourceConfig, TargetConfig, source_path, target_windows
 from gateway.delivery import Attempt, Deliverer, Hooks, TargetSpec, Timeouts
 from gateway.inbound.accept import LogStore
 from gateway.inbound.edge import Edge
@@ -44,7 +44,7 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
 
 
 async def open_log(
-    config: Config, role: Literal["all", "ingest", "deliver", "inspect"], *, shared: bool = False
+    config: Checked, role: Literal["all", "ingest", "deliver", "inspect"], *, shared: bool = False
 ) -> SqliteLog:
     """Open the configured log; every role but `inspect` makes the targets known to it.
 
@@ -100,7 +100,7 @@ def _options(wanted: type[Struct] | None, options: Mapping[str, Any]) -> Any:
 class Gateway:
     """One running process of the gateway."""
 
-    def __init__(self, config: Config, role: Role, logger: Logger, log: SqliteLog, directory: Directory) -> None:
+    def __init__(self, config: Checked, role: Role, logger: Logger, log: SqliteLog, directory: Directory) -> None:
         self.role = role
         self.logger = logger
         self.workers: Workers | None = None
@@ -108,7 +108,7 @@ class Gateway:
         self._log = log
         self._inbound = Stats()
         self._delivery = metrics.DeliveryStats()
-        router = Router(config.rules(), config.targets)
+        router = Router(config.rules, config.targets)
         sources = [build_source(name, source) for name, source in config.sources.items()]
         store = LogStore(log, router.decide, directory)
         self.edge = Edge(Sources(sources), store, Starlette(), logger, self._inbound)
@@ -179,7 +179,7 @@ class Gateway:
         return metrics.render(inbound, self._delivery, await self._log.status(), states, engine)
 
 
-async def serve(config: Config, role: Role = "all", ready_file: Path | None = None) -> None:
+async def serve(config: Checked, role: Role = "all", ready_file: Path | None = None) -> None:
     """Run the gateway in this process until it is told to stop.
 
     Raises:
@@ -196,7 +196,7 @@ async def serve(config: Config, role: Role = "all", ready_file: Path | None = No
         await _stay(gateway, ready_file, admin=admin, listen=public)
 
 
-async def serve_with_workers(path: Path, config: Config, number: int, ready_file: Path | None) -> None:
+async def serve_with_workers(path: Path, config: Checked, number: int, ready_file: Path | None) -> None:
     """Deliver in this process, and accept in so many others, until told to stop.
 
     Raises:
@@ -214,7 +214,7 @@ async def serve_with_workers(path: Path, config: Config, number: int, ready_file
         await _stay(gateway, ready_file, admin=admin, listen=public)
 
 
-async def serve_as_worker(config: Config, descriptor: int) -> None:
+async def serve_as_worker(config: Checked, descriptor: int) -> None:
     """Accept on a listener handed down, until told to stop or until the parent is gone."""
     async with contextlib.AsyncExitStack() as stack:
         listener = socket.socket(fileno=descriptor)
@@ -253,7 +253,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(GC_THRESHOLD, 20, 50)
 
 
-async def _open(stack: contextlib.AsyncExitStack, config: Config, role: Role, *, shared: bool = False) -> Gateway:
+async def _open(stack: contextlib.AsyncExitStack, config: Checked, role: Role, *, shared: bool = False) -> Gateway:
     """Open the log and begin to deliver; all is closed when the stack is."""
     logger = make_logger(config.logging.format, config.logging.level, config.secrets())
     log = await open_log(config, role, shared=shared)
@@ -266,7 +266,7 @@ async def _open(stack: contextlib.AsyncExitStack, config: Config, role: Role, *,
     return gateway
 
 
-def _minters(config: Config) -> dict[str, Callable[[str], str] | None]:
+def _minters(config: Checked) -> dict[str, Callable[[str], str] | None]:
     """Return, for each source that is asked about people, what makes their ids."""
     adapters = {name: registry.adapter(source.vendor) for name, source in config.sources.items()}
     return {name: a.mint for name, a in adapters.items() if any(endpoint.people for endpoint in a.inbound)}

@@ -46,6 +46,25 @@ class Document:
         source = self.lines[line - 1] if line <= len(self.lines) else ""
         return Problem(self.name, line, column, message, source)
 
+    def within(self, place: Place, offset: int, message: str) -> Problem:
+        """Return a problem within a text, so many characters from its start."""
+        whole = self.problem(place, message)
+        text = self._text(place)
+        before = text[:offset].rsplit("\n", 1)[-1] if text else ""
+        line_of_text = text[:offset].count("\n")
+        words = (text.split("\n")[line_of_text : line_of_text + 1] or [""])[0].strip()
+        for number in range(whole.line - 1, min(whole.line + line_of_text + 2, len(self.lines))):
+            start = self.lines[number].find(words, whole.column - 1 if number == whole.line - 1 else 0)
+            if words and start >= 0:
+                return Problem(self.name, number + 1, start + len(before.lstrip()) + 1, message, self.lines[number])
+        return whole
+
+    def _text(self, place: Place) -> str:
+        value = self.value
+        for step in place:
+            value = value[step]
+        return value if isinstance(value, str) else ""
+
 
 def read(path: Path) -> Document:
     """Read one file.

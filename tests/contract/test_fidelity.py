@@ -9,7 +9,7 @@ from msgspec import Struct
 from gateway.adapter import Adapter
 from gateway.event import Event
 from gateway.fidelity import CAPABILITIES, Level, compare, routes, settings_of
-from gateway.routing import Rule
+from gateway.routing import rules_of
 from gateway.translation import encode
 from tests.contract.adapter_cases import everyone
 
@@ -90,11 +90,14 @@ def _at(event: Event, path: str) -> Any:
 
 def test_a_rule_is_judged_by_the_events_it_is_for() -> None:
     rules = [
-        Rule("refunds", match=msgspec.convert({"name": "Order Refunded"}, type(Rule("x").match)), to="crm"),
-        Rule("people", match=msgspec.convert({"kind": "identify"}, type(Rule("x").match)), to="crm"),
+        {"name": "refunds", "match": {"name": "Order Refunded"}, "to": "crm"},
+        {"name": "people", "match": {"kind": "identify"}, "to": "crm"},
     ]
     klaviyo, blueshift = ADAPTERS["klaviyo"], ADAPTERS["blueshift"]
-    found = {way.rule: way for way in routes(rules, {"shop": klaviyo}, {"crm": (blueshift, settings_of(blueshift))})}
+    found = {
+        way.rule: way
+        for way in routes(rules_of(rules), {"shop": klaviyo}, {"crm": (blueshift, settings_of(blueshift))})
+    }
     sections = {rule: {capability.section for capability in way.pair} for rule, way in found.items()}
     names = [c.name for c in found["refunds"].pair if c.section == "Events" and c.path == "name"]
     assert names == ["Order Refunded"]
@@ -104,7 +107,7 @@ def test_a_rule_is_judged_by_the_events_it_is_for() -> None:
 
 
 def test_what_a_rule_takes_out_is_not_there_to_be_lost() -> None:
-    rule = msgspec.convert({"name": "all", "to": [{"target": "crm", "drop": ["context"]}]}, Rule)
+    rules = rules_of([{"name": "all", "to": [{"target": "crm", "drop": ["context"]}]}])
     klaviyo, blueshift = ADAPTERS["klaviyo"], ADAPTERS["blueshift"]
-    (way,) = routes([rule], {"shop": klaviyo}, {"crm": (blueshift, settings_of(blueshift))})
+    (way,) = routes(rules, {"shop": klaviyo}, {"crm": (blueshift, settings_of(blueshift))})
     assert "Circumstances" not in {capability.section for capability in way.pair}

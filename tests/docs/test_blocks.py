@@ -16,7 +16,7 @@ from gateway import config, registry, yamlfile
 from gateway.adapter import Adapter
 from gateway.cli import main as gateway
 from gateway.event import Event
-from gateway.routing.rules import Rule
+from gateway.routing.entries import RuleEntry
 from gateway.shape_check import problems
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +106,7 @@ def test_the_configuration_page_is_a_right_configuration(tmp_path: Path) -> None
         assert kind == "yaml"
         (tmp_path / text.split()[1]).write_text(text)
     loaded = config.load(tmp_path / "gateway.yaml", ENVIRON)
-    assert [rule.name for rule in loaded.rules()] == ["tests", "orders", "people", "the-rest"]
+    assert [rule.name for rule in loaded.rules] == ["tests", "orders", "people", "the-rest"]
 
 
 def test_the_configuration_page_names_every_key() -> None:
@@ -123,7 +123,7 @@ def test_the_configuration_page_names_every_key() -> None:
         config.TargetConfig,
         config.LimitsConfig,
         config.WindowConfig,
-        Rule,
+        RuleEntry,
     ):
         for name in (field.encode_name for field in msgspec.structs.fields(struct)):
             assert re.search(rf"\b{name}\b", page), name
@@ -133,7 +133,7 @@ def test_the_configuration_page_names_every_key() -> None:
 def test_example_routes_are_right(path: Path) -> None:
     document = yamlfile.read(path)
     assert not document.problems
-    assert not list(problems(document, document.value, list[Rule]))
+    assert not list(problems(document, document.value, list[RuleEntry]))
 
 
 @pytest.mark.parametrize("adapter", registry.adapters().values(), ids=lambda adapter: adapter.slug)

@@ -64,7 +64,7 @@ def test_a_right_configuration_is_read_whole(tmp_path: Path) -> None:
     assert config.sources["shop"].credentials[0]["private_key"] == "pk_secret_of_the_shop"
     assert config.sources["app"].credentials == [{"event_api_key": "event-key"}]
     assert config.targets["crm"].credentials == {"event_api_key": "a$b"}
-    assert [rule.name for rule in config.rules()] == ["orders", "last"]
+    assert [rule.name for rule in config.rules] == ["orders", "last"]
     assert [(w.count, w.seconds) for w in target_windows(config.targets["crm"])] == [(5, 1)]
     assert {name: source_path(name, source) for name, source in config.sources.items()} == {"shop": "", "app": "/app"}
 
@@ -79,7 +79,7 @@ def test_a_folder_of_routes_is_read_in_order_of_names(tmp_path: Path) -> None:
     (routes / "b.yaml").write_text("- {name: second, drop: x}\n")
     (routes / "a.yaml").write_text("- {name: first, drop: x}\n")
     text = "log: {sqlite: x}\nroutes: [mappings]\nsources: {s: {vendor: klaviyo, credentials: [{private_key: pk_1}]}}\n"
-    assert [rule.name for rule in load(written(tmp_path, text)).rules()] == ["first", "second"]
+    assert [rule.name for rule in load(written(tmp_path, text)).rules] == ["first", "second"]
 
 
 @pytest.mark.parametrize("case", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)

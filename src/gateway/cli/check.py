@@ -10,7 +10,7 @@ from gateway.app import build_target
 from gateway.cli.losses import show_losses
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json, table
-from gateway.config import Config, load, source_path
+from gateway.config import Checked, load, source_path
 from gateway.fidelity import Level, Route, routes
 from gateway.routing import Rule
 
@@ -39,7 +39,7 @@ def check(config_path: Path, json_output: bool) -> None:
     show_losses(ways)
 
 
-def _facts(config: Config) -> dict[str, object]:
+def _facts(config: Checked) -> dict[str, object]:
     return {
         "ok": True,
         "listen": config.listen,
@@ -54,17 +54,17 @@ def _facts(config: Config) -> dict[str, object]:
             for name, t in config.targets.items()
         },
         "routes": [
-            {"rule": rule.name, "match": rule.match, "to": [send.target for send in rule.sends()], "drop": rule.drop}
-            for rule in config.rules()
+            {"rule": rule.name, "match": rule.match, "to": [send.target for send in rule.sends], "drop": rule.drop}
+            for rule in config.rules
         ],
     }
 
 
-def _ways(config: Config) -> Iterator[Route]:
+def _ways(config: Checked) -> Iterator[Route]:
     """Yield what gets across between the configured sources and targets."""
     sources = {name: registry.adapter(source.vendor) for name, source in config.sources.items()}
     specs = {name: build_target(name, target) for name, target in config.targets.items()}
-    return routes(config.rules(), sources, {name: (spec.adapter, spec.settings()) for name, spec in specs.items()})
+    return routes(config.rules, sources, {name: (spec.adapter, spec.settings()) for name, spec in specs.items()})
 
 
 def _loss_facts(way: Route) -> dict[str, object]:
@@ -76,7 +76,7 @@ def _loss_facts(way: Route) -> dict[str, object]:
     return {"rule": way.rule, "source": way.source, "target": way.target, "fully": len(levels[Level.FULLY]), **told}
 
 
-def _show(config: Config) -> None:
+def _show(config: Checked) -> None:
     rows = [[n, s.vendor, source_path(n, s) or "/", ", ".join(s.hosts)] for n, s in config.sources.items()]
     table(["source", "vendor", "path", "hosts"], rows)
     click.echo()
@@ -91,8 +91,8 @@ def _show(config: Config) -> None:
     ]
     table(["target", "vendor", "base url", "calls"], targets)
     click.echo()
-    table(["rule", "events", "goes to"], [[rule.name, _events(rule), _goal(rule)] for rule in config.rules()])
-    reached = {send.target for rule in config.rules() for send in rule.sends()}
+    table(["rule", "events", "goes to"], [[rule.name, _events(rule), _goal(rule)] for rule in config.rules])
+    reached = {send.target for rule in config.rules for send in rule.sends}
     for name in config.targets.keys() - reached:
         click.echo(f"\nnote: no rule sends to the target {name!r}")
 
@@ -112,4 +112,4 @@ def _events(rule: Rule) -> str:
 def _goal(rule: Rule) -> str:
     if rule.drop is not None:
         return f"nowhere: {rule.drop}"
-    return ", ".join(f"{send.target} as {send.name!r}" if send.name else send.target for send in rule.sends())
+    return ", ".join(f"{send.target} as {send.name!r}" if send.name else send.target for send in rule.sends)

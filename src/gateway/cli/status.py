@@ -9,7 +9,7 @@ import msgspec
 from gateway.app import open_log, run
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json, table
-from gateway.config import Config, load
+from gateway.config import Checked, load
 from gateway.log.port import LogStatus, TargetStatus
 
 
@@ -31,7 +31,7 @@ def status(config_path: Path, json_output: bool) -> None:
     run(_status(load(config_path), json_output))
 
 
-async def _status(config: Config, json_output: bool) -> None:
+async def _status(config: Checked, json_output: bool) -> None:
     log = await open_log(config, "inspect")
     try:
         now = await log.status()

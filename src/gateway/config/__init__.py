@@ -5,6 +5,7 @@
 
 from gateway.config.model import (
     Admin,
+    Checked,
     Config,
     Duplicates,
     LimitsConfig,
@@ -22,6 +23,7 @@ from gateway.config.reading import load
 
 __all__ = [
     "Admin",
+    "Checked",
     "Config",
     "Duplicates",
     "LimitsConfig",

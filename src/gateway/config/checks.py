@@ -9,11 +9,10 @@ from msgspec import Struct
 
 from gateway import registry
 from gateway.adapter import Adapter
-from gateway.config.model import Config, SourceConfig, TargetConfig, source_path
+from gateway.config.model import Checked, Config, SourceConfig, TargetConfig, source_path
 from gateway.errors import AdapterError, Problem
 from gateway.routing import Rule
-from gateway.routing.paths import Path as EventPath
-from gateway.routing.router import checked_literal
+from gateway.routing.rules import is_glob
 from gateway.shape_check import problems, unknown
 from gateway.yamlfile import Document, Place
 
@@ -33,70 +32,36 @@ Found = list[tuple[Rule, Section]]
 # --- routes ---
 
 
-def check_rules(rules: Found, config: Config) -> Iterator[Problem]:
-    """Yield what is wrong with the rules: names that are none, paths that lead nowhere, values that do not fit."""
+def check_rules(rules: Found, config: Checked) -> Iterator[Problem]:
+    """Yield what is wrong with the rules as part of a configuration: names that are none, or of two."""
     seen: set[str] = set()
     for rule, section in rules:
         document, _, place = section
         if rule.name in seen:
             yield document.problem((*place, "name"), f"two rules are called {rule.name!r}")
         seen.add(rule.name)
-        if (rule.to is None) == (rule.drop is None):
-            yield document.problem(place, "a rule needs either 'to' or 'drop'")
-        yield from _check_match(rule, section, config)
-        yield from _check_sends(rule, section, config)
+        yield from _check_sources(rule, section, config)
+        yield from _check_targets(rule, section, config)
 
 
-def _check_match(rule: Rule, section: Section, config: Config) -> Iterator[Problem]:
-    source = rule.match.source
-    for name in [source] if isinstance(source, str) else source or []:
-        if not any(mark in name for mark in "*?[") and name not in config.sources:
-            text = f"no source is called {name!r}; {unknown(name, list(config.sources))}"
-            yield section.document.problem((*section.place, "match", "source"), text)
+def _check_sources(rule: Rule, section: Section, config: Checked) -> Iterator[Problem]:
+    asked = [("source", rule.match.source)]
+    if rule.match.not_ is not None:
+        asked.append(("not", rule.match.not_.source))
+    for key, source in asked:
+        for name in [source] if isinstance(source, str) else source or []:
+            if not is_glob(name) and name not in config.sources:
+                text = f"no source is called {name!r}; {unknown(name, list(config.sources))}"
+                yield section.document.problem((*section.place, "match", key), text)
 
 
-def _check_sends(rule: Rule, section: Section, config: Config) -> Iterator[Problem]:
-    document, value, place = section
-    listed = isinstance(value.get("to"), list)
-    seen: set[str] = set()
-    for index, send in enumerate(rule.sends()):
-        at = (*place, "to", index) if listed else (*place, "to")
+def _check_targets(rule: Rule, section: Section, config: Checked) -> Iterator[Problem]:
+    listed = isinstance(section.value.get("to"), list)
+    for index, send in enumerate(rule.sends):
+        at = (*section.place, "to", index) if listed else (*section.place, "to")
         if send.target not in config.targets:
             text = f"no target is called {send.target!r}; {unknown(send.target, list(config.targets))}"
-            yield document.problem((*at, "target"), text)
-        if send.target in seen:
-            yield document.problem(at, f"the rule sends to {send.target!r} twice")
-        seen.add(send.target)
-        for key, text in _wrong_paths(send.rename, send.drop, send.set):
-            yield document.problem((*at, *key), text, at_key=True)
-
-
-def _wrong_paths(
-    rename: Mapping[str, str], drop: list[str], literals: Mapping[str, Any]
-) -> Iterator[tuple[Place, str]]:
-    for old, new in rename.items():
-        yield from _wrong_path(old, ("rename", old), drops=True)
-        yield from _wrong_path(new, ("rename", old))
-    for index, path in enumerate(drop):
-        yield from _wrong_path(path, ("drop", index), drops=True)
-    for path, literal in literals.items():
-        wrong = list(_wrong_path(path, ("set", path)))
-        yield from wrong
-        if not wrong:
-            try:
-                checked_literal(EventPath(path), literal)
-            except ValueError as error:
-                yield ("set", path), str(error)
-
-
-def _wrong_path(text: str, key: Place, *, drops: bool = False) -> Iterator[tuple[Place, str]]:
-    try:
-        path = EventPath(text)
-    except ValueError as error:
-        yield key, str(error)
-        return
-    if drops and not path.droppable:
-        yield key, f"{text!r} cannot be taken out of an event"
+            yield section.document.problem((*at, "target"), text)
 
 
 # --- the rest ---

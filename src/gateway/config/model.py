@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from gateway import registry
 from gateway.adapter import Adapter, Window
-from gateway.routing import Rule
+from gateway.routing import Rule, RuleEntry
 
 
 class Listen(Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,14 +107,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     log: LogConfig
     sources: dict[str, SourceConfig]
     targets: dict[str, TargetConfig] = {}
-    routes: list[str | Rule] = []
+    routes: list[str | RuleEntry] = []
     listen: Listen = Listen()
     admin: Admin = Admin()
     logging: LoggingConfig = LoggingConfig()
-
-    def rules(self) -> list[Rule]:
-        """Return all rules in order; files are already read."""
-        return [rule for rule in self.routes if isinstance(rule, Rule)]
 
     def secrets(self) -> frozenset[str]:
         """Return every text that must not appear in any output."""
@@ -122,6 +118,15 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         named += [(target.vendor, target.credentials) for target in self.targets.values()]
         found = {text for vendor, entry in named for text in _secret_values(registry.adapter(vendor), entry)}
         return frozenset(found | ({self.admin.token} if self.admin.token else set()))
+
+
+class Checked(Config, frozen=True):
+    """A configuration in which everything is right."""
+
+    rules: tuple[Rule, ...] = ()
+    """All rules in order, from this file and those it names."""
+    files: tuple[str, ...] = ()
+    """What it was read from."""
 
 
 def _secret_values(adapter: Adapter, credentials: Mapping[str, str]) -> Iterator[str]:

@@ -5,20 +5,20 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from gateway import yamlfile
-from gateway.config.checks import Found, Section, check, check_rules
-from gateway.config.model import Config, LogConfig
+from gateway.config.checks import Section, check, check_rules
+from gateway.config.model import Checked, Config, LogConfig
 from gateway.errors import ConfigError, Problem
-from gateway.routing import Rule
+from gateway.routing import Rule, RuleEntry, Wrong, compile_rule
 from gateway.shape_check import problems
 from gateway.yamlfile import Document, Place
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Checked:
     """Read and check a configuration.
 
     Raises:
@@ -30,14 +30,21 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     found += problems(document, value, Config)
     if found:
         raise ConfigError(_masked(found, document.value, value))
-    rules = _rules(document, value, path.parent, environ, found)
+    written = _rules(document, value, path.parent, environ, found)
     config = msgspec.convert({**value, "routes": []}, Config)
-    config = msgspec.structs.replace(config, routes=[rule for rule, _ in rules], log=_absolute(config.log, path.parent))
-    found += check(document, config)
-    found += check_rules(rules, config)
+    rules = tuple(compiled(written, found))
+    checked = _checked(config, path.parent, rules, [document.name, *(one.section.document.name for one in written)])
+    found += check(document, checked)
+    found += check_rules(list(zip(rules, [one.section for one in written], strict=True)), checked)
     if found:
         raise ConfigError(_masked(found, document.value, value))
-    return config
+    return checked
+
+
+def _checked(config: Config, folder: Path, rules: tuple[Rule, ...], files: list[str]) -> Checked:
+    given = {name: getattr(config, name) for name in Config.__struct_fields__}
+    given["log"] = _absolute(config.log, folder)
+    return Checked(**given, rules=rules, files=tuple(dict.fromkeys(files)))
 
 
 def _masked(found: list[Problem], *documents: Any) -> list[Problem]:
@@ -113,15 +120,40 @@ def _absolute(log: LogConfig, folder: Path) -> LogConfig:
 # --- routes ---
 
 
-def _rules(document: Document, value: Any, folder: Path, environ: Mapping[str, str], found: list[Problem]) -> Found:
-    rules: Found = []
+class _Written(NamedTuple):
+    """A rule as it stands in a file."""
+
+    section: Section
+    folder: Path
+    """What its relative paths are relative to."""
+
+
+def compiled(written: list[_Written], found: list[Problem]) -> Iterator[Rule]:
+    """Yield the rules, and report every problem where it stands."""
+    for section, folder in written:
+        wrong: list[Wrong] = []
+        yield compile_rule(section.value, folder, wrong.append)
+        found += [_problem(section, one) for one in wrong]
+
+
+def _problem(section: Section, wrong: Wrong) -> Problem:
+    place = (*section.place, *wrong.place)
+    if wrong.offset is None:
+        return section.document.problem(place, wrong.message, at_key=wrong.at_key)
+    return section.document.within(place, wrong.offset, wrong.message)
+
+
+def _rules(
+    document: Document, value: Any, folder: Path, environ: Mapping[str, str], found: list[Problem]
+) -> list[_Written]:
+    rules: list[_Written] = []
     for index, entry in enumerate(value.get("routes", [])):
         place = ("routes", index)
         if isinstance(entry, str):
             for path in _route_files(document, place, folder / entry, found):
                 rules += _rule_file(path, environ, found)
         else:
-            rules.append((msgspec.convert(entry, Rule), Section(document, entry, place)))
+            rules.append(_Written(Section(document, entry, place), folder))
     return rules
 
 
@@ -137,7 +169,7 @@ def _route_files(document: Document, place: Place, path: Path, found: list[Probl
     return [path]
 
 
-def _rule_file(path: Path, environ: Mapping[str, str], found: list[Problem]) -> Found:
+def _rule_file(path: Path, environ: Mapping[str, str], found: list[Problem]) -> list[_Written]:
     try:
         document = yamlfile.read(path)
     except ConfigError as error:
@@ -146,7 +178,7 @@ def _rule_file(path: Path, environ: Mapping[str, str], found: list[Problem]) -> 
     before = len(found)
     found += document.problems
     value = _substituted(document, document.value, (), environ, path.parent, found)
-    found += problems(document, value, list[Rule])
+    found += problems(document, value, list[RuleEntry])
     if len(found) > before:
         return []
-    return [(msgspec.convert(entry, Rule), Section(document, entry, (i,))) for i, entry in enumerate(value)]
+    return [_Written(Section(document, entry, (index,)), path.parent) for index, entry in enumerate(value)]

@@ -8,7 +8,7 @@ import msgspec
 from gateway.adapter import Adapter, EncodeError, Event, Settings
 from gateway.fidelity.capabilities import CAPABILITIES, Capability
 from gateway.fidelity.judging import Fidelity, Pair, carried_to, spoken, value_at
-from gateway.routing import Router, Rule
+from gateway.routing import Router, Rule, names_of
 
 
 class Route(NamedTuple):
@@ -41,14 +41,7 @@ def _told(origin: Adapter, source: str, capability: Capability, rules: Sequence[
         own = msgspec.structs.replace(event, source=msgspec.structs.replace(event.source, name=source))
         yield own
         if capability.section != "Events" and event.kind == "track":
-            yield from (msgspec.structs.replace(own, name=name) for name in sorted(_names(rules)) if name != own.name)
-
-
-def _names(rules: Sequence[Rule]) -> set[str]:
-    """Return the names that rules ask for outright."""
-    asked = [rule.match.name for rule in rules if rule.match.name is not None]
-    several = [name for names in asked for name in ([names] if isinstance(names, str) else names)]
-    return {name for name in several if not any(mark in name for mark in "*?[")}
+            yield from (msgspec.structs.replace(own, name=name) for name in sorted(names_of(rules)) if name != own.name)
 
 
 def _by_rule(router: Router, target: str, events: Sequence[Event], path: str) -> dict[str, list[Event]]:

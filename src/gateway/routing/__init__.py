@@ -1,9 +1,8 @@
-"""Which events go to which targets, and how they are changed on the way.
+"""Which events go where, and how they are changed on the way."""
 
-`rules` is what a route file says, `router` runs it: `Router.decide` at accept, `Router.transform` at delivery.
-"""
-
+from gateway.routing.changes import Wrong
+from gateway.routing.entries import RuleEntry
 from gateway.routing.router import Router
-from gateway.routing.rules import Match, Rule, Send
+from gateway.routing.rules import Rule, Send, compile_rule, names_of, rules_of
 
-__all__ = ["Match", "Router", "Rule", "Send"]
+__all__ = ["Router", "Rule", "RuleEntry", "Send", "Wrong", "compile_rule", "names_of", "rules_of"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fnmatch import translate
 from typing import Final
 
-from gateway.routing.rules import Patterns
+from gateway.routing.entries import Patterns
 
 _WILD: Final = re.compile(r"[*?[]")
 

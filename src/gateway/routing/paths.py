@@ -4,19 +4,20 @@ A path is checked against the event's Structs when it is read; inside the free p
 """
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
-from gateway.event import Event
+from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, Event, Item
 from gateway.shape_check import unknown
 
 _CHANGEABLE: Final = ("name", "occurred_at", "profile", "commerce", "consent", "context", "properties", "residue")
 """Fields of an event that a route may change; the rest is the gateway's own account of it."""
 
-_MISSING: Final = object()
+MISSING: Final = object()
+"""Stands for no value: setting it takes a value out."""
 
 Change = Callable[[Event], Event]
 
@@ -28,6 +29,10 @@ class Path:
         ValueError: there is no such place; the message says which part is wrong and what is known there.
     """
 
+    root: type[Struct] = Event
+    changeable: tuple[str, ...] = _CHANGEABLE
+    what = "an event"
+
     def __init__(self, text: str) -> None:
         self.text = text
         self._steps = text.split(".")
@@ -37,7 +42,7 @@ class Path:
         self.droppable = self.text != "name"
 
     def _resolve(self) -> None:
-        holder: Any = Event
+        holder: Any = self.root
         for depth, step in enumerate(self._steps):
             if not step:
                 raise ValueError(f"{self.text!r} has an empty part")
@@ -47,13 +52,13 @@ class Path:
                 self.type = get_args(self.type)[1]
                 return
             fields = {field.name: field.type for field in msgspec.structs.fields(holder)}
-            known = [name for name in fields if depth or name in _CHANGEABLE]
+            known = [name for name in fields if depth or name in self.changeable]
             if step not in known:
-                raise ValueError(f"{self.text!r}: an event has no {step!r} here; {unknown(step, known)}")
+                raise ValueError(f"{self.text!r}: {self.what} has no {step!r} here; {unknown(step, known)}")
             self.type = fields[step]
             holder = _inner(self.type)
 
-    def get(self, event: Event) -> Any:
+    def get(self, event: Any) -> Any:
         """Return the value, or None."""
         value: Any = event
         for step in self._steps:
@@ -62,13 +67,48 @@ class Path:
                 return None
         return value
 
-    def set(self, event: Event, value: Any) -> Event:
+    def set(self, event: Any, value: Any) -> Any:
         """Return the event with another value here; parts on the way are made where missing."""
-        return _set(event, self._steps, value)  # type: ignore[no-any-return]  # the root stays what it is
+        return _set(event, self._steps, value)
 
-    def drop(self, event: Event) -> Event:
+    def drop(self, event: Any) -> Any:
         """Return the event without the value."""
-        return event if self.get(event) is None else self.set(event, _MISSING)
+        return event if self.get(event) is None else self.set(event, MISSING)
+
+    @classmethod
+    def bare(cls, event: Any, kept: Sequence["Path"]) -> Any:
+        """Return the event with nothing that can be changed but what stands at some paths."""
+        return _filled(msgspec.structs.replace(event, **_NOTHING), event, kept)
+
+
+class ItemPath(Path):
+    """One place in a line item."""
+
+    root = Item
+    changeable = Item.__struct_fields__
+    what = "a line item"
+
+    @classmethod
+    def bare(cls, event: Any, kept: Sequence["Path"]) -> Any:
+        """Return the item with nothing but what stands at some paths."""
+        return _filled(Item(), event, kept)
+
+
+_NOTHING: Final[dict[str, Any]] = {
+    "profile": EMPTY_PROFILE,
+    "commerce": None,
+    "consent": (),
+    "context": EMPTY_CONTEXT,
+    "properties": {},
+    "residue": {},
+}
+
+
+def _filled(bare: Any, event: Any, kept: Sequence["Path"]) -> Any:
+    for path in kept:
+        value = path.get(event)
+        bare = bare if value is None else path.set(bare, value)
+    return bare
 
 
 def _inner(kind: Any) -> Any:
@@ -90,12 +130,12 @@ def _set(holder: Any, steps: list[str], value: Any) -> Any:
             held = getattr(holder, step)
             new = _set(_empty(field.type) if held is None else held, rest, value)
         else:
-            new = _default(field) if value is _MISSING else value
+            new = _default(field) if value is MISSING else value
         return msgspec.structs.replace(holder, **{step: new})
     copy = dict(holder) if isinstance(holder, dict) else {}
     if rest:
         copy[step] = _set(copy.get(step, {}), rest, value)
-    elif value is _MISSING:
+    elif value is MISSING:
         copy.pop(step, None)
     else:
         copy[step] = value

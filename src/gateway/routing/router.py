@@ -1,165 +1,164 @@
 """Runs the rules: decides at accept, transforms at delivery."""
 
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
-from typing import Any, Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from gateway.decision import UNROUTED, Decision
 from gateway.errors import EncodeError
 from gateway.event import Event, Kind
+from gateway.routing.entries import Policy, RequireEntry
 from gateway.routing.index import NameIndex
-from gateway.routing.paths import Change, Path
-from gateway.routing.rules import Patterns, Rule, Send
+from gateway.routing.rules import Rule, Send
 
 _MEMO: Final = 10_000
 """Decisions remembered by (source, kind, name); names come from clients, so the memory is bounded."""
 _LONGEST_NAME: Final = 256
 """Characters of a name that is remembered."""
 
+SPLIT: Final = "split"
+SUPPRESSED: Final = "suppressed"
+
+
+class Plan(NamedTuple):
+    """What has to be asked of each event of one source, kind and name: rules, in their order."""
+
+    rules: tuple[Rule, ...]
+
 
 class Router:
-    """The rules of one configuration, compiled.
+    """The rules of one configuration.
 
     For each target the first rule that fits and names it holds; a rule with `drop` ends the search.
-
-    Raises:
-        ValueError: on construction, when a path or a literal of a rule is wrong (check with `problems_of` first).
     """
 
     def __init__(self, rules: Sequence[Rule], targets: Iterable[str]) -> None:
         self.targets = tuple(targets)
-        self._rules = [_Compiled(rule) for rule in rules]
-        self._changes = {(rule.name, send.target): _changes(send) for rule in rules for send in rule.sends()}
-        self._memo: dict[tuple[str, Kind, str], Decision] = {}
+        self._rules = tuple(rules)
+        self._sends: dict[tuple[str, str], Send] = {}
+        self._requires = {rule.name: rule.require for rule in rules if rule.require is not None}
+        for rule in rules:
+            self._sends |= {(rule.name, send.target): send for send in rule.sends}
+        self._memo: dict[tuple[str, Kind, str], Decision | Plan] = {}
         self._indexes: dict[tuple[str, Kind], NameIndex] = {}
-        self._by_rules: dict[tuple[int, ...], Decision] = {}
+        self._by_rules: dict[tuple[int, ...], Decision | Plan] = {}
         self._same: dict[Decision, Decision] = {}
 
     def decide(self, event: Event) -> Decision:
         """Return where an event goes; equal decisions are the same object."""
         key = (event.source.name, event.kind, event.name)
         known = self._memo.get(key)
-        return self._remember(key) if known is None else known
+        if known is None:
+            known = self._remember(key)
+        return known if type(known) is Decision else self._ask(known, event)  # type: ignore[arg-type]  # the other one
 
-    def _remember(self, key: tuple[str, Kind, str]) -> Decision:
+    def _remember(self, key: tuple[str, Kind, str]) -> Decision | Plan:
         source, kind, name = key
         index = self._indexes.get((source, kind))
         if index is None:
             index = self._indexes[source, kind] = self._index(source, kind)
         numbers = index.fitting(name)
-        decision = self._by_rules.get(numbers)
-        if decision is None:
-            decision = self._decided(numbers)
+        if any(self._rules[number].match.not_ is not None for number in numbers):
+            numbers = tuple(number for number in numbers if self._rules[number].fits(source, kind, name))
+        found = self._by_rules.get(numbers)
+        if found is None:
+            found = self._planned(numbers)
         if len(name) <= _LONGEST_NAME:
             if len(self._memo) >= _MEMO:
                 self._memo.clear()
-            self._memo[key] = decision
-        return decision
+            self._memo[key] = found
+        return found
 
     def _index(self, source: str, kind: Kind) -> NameIndex:
         rules = enumerate(self._rules)
-        return NameIndex((number, rule.names) for number, rule in rules if rule.fits(source, kind))
+        return NameIndex((number, rule.match.name) for number, rule in rules if rule.is_for(source, kind))
 
-    def _decided(self, numbers: tuple[int, ...]) -> Decision:
-        """Return the decision of these rules, in their order, and remember it."""
-        decision = self._decide([self._rules[number] for number in numbers])
-        decision = self._same.setdefault(decision, decision)
+    def _planned(self, numbers: tuple[int, ...]) -> Decision | Plan:
+        """Return the decision of these rules, or what has to be asked of each event; and remember it."""
+        plan = Plan(tuple(_up_to_the_end(self._rules[number] for number in numbers)))
+        found = self._same_as(_decided(plan.rules, None, self.targets)) if all(r.plain for r in plan.rules) else plan
         if len(self._by_rules) >= _MEMO:
             self._by_rules.clear()
-        self._by_rules[numbers] = decision
-        return decision
+        self._by_rules[numbers] = found
+        return found
 
-    def _decide(self, rules: Iterable["_Compiled"]) -> Decision:
-        deliver: dict[str, str] = {}
-        dropped_by = UNROUTED
-        for rule in rules:
-            if rule.drops:
-                dropped_by = rule.name
-                break
-            for target in rule.targets:
-                deliver.setdefault(target, rule.name)
-        drop = tuple((target, dropped_by) for target in self.targets if target not in deliver)
-        return Decision(tuple(deliver.items()), drop)
+    def _ask(self, plan: Plan, event: Event) -> Decision:
+        return self._same_as(_decided(plan.rules, event, self.targets))
+
+    def _same_as(self, decision: Decision) -> Decision:
+        if len(self._same) >= _MEMO:
+            self._same.clear()
+        return self._same.setdefault(decision, decision)
 
     def transform(self, event: Event, rule: str, target: str) -> Event:
         """Return the event as the rule changes it for the target.
 
         Raises:
-            EncodeError: the rule is gone, so that nobody knows what it would have taken out.
+            EncodeError: the rule is gone, so that nobody knows what it would have taken out; or a change fails.
         """
-        changes = self._changes.get((rule, target))
-        if changes is None:
-            raise EncodeError(f"the rule {rule!r} no longer sends to {target!r}; route it anew or drop it")
-        for change in changes:
+        for change in self._send(rule, target).changes:
             event = change(event)
         return event
 
+    def _send(self, rule: str, target: str) -> Send:
+        send = self._sends.get((rule, target))
+        if send is None:
+            raise EncodeError(f"the rule {rule!r} no longer sends to {target!r}; route it anew or drop it")
+        return send
 
-class _Compiled:
-    def __init__(self, rule: Rule) -> None:
-        match = rule.match
-        self.name = rule.name
-        self.drops = rule.drop is not None
-        self.targets = tuple(send.target for send in rule.sends())
-        self.names = match.name
-        self._source = match.source
-        self._kinds = None if match.kind is None else {match.kind} if isinstance(match.kind, str) else set(match.kind)
+    def policies(self, rule: str, target: str) -> dict[str, Policy]:
+        """Return what a rule wants done about losses, by path; empty when nothing."""
+        send = self._sends.get((rule, target))
+        if send is None or all(policy == "allow" for policy in send.on_loss.values()):
+            return {}
+        return dict(send.on_loss)
 
-    def fits(self, source: str, kind: Kind) -> bool:
-        return (self._source is None or _fits(self._source, source)) and (self._kinds is None or kind in self._kinds)
+    def required(self, rule: str) -> RequireEntry | None:
+        """Return the permission that a rule asks for."""
+        return self._requires.get(rule)
 
-
-def _fits(patterns: Patterns, text: str) -> bool:
-    several = [patterns] if isinstance(patterns, str) else patterns
-    return any(fnmatchcase(text, pattern) for pattern in several)
-
-
-def _changes(send: Send) -> list[Change]:
-    changes: list[Change] = [_rename(Path(old), Path(new)) for old, new in send.rename.items()]
-    changes += [Path(path).drop for path in send.drop]
-    changes += [_set(Path(path), value) for path, value in send.set.items()]
-    if send.name is not None:
-        changes.append(_set(Path("name"), send.name))
-    return changes
+    @property
+    def asks_for_permissions(self) -> bool:
+        """Whether any rule asks for one."""
+        return bool(self._requires)
 
 
-def _rename(old: Path, new: Path) -> Change:
-    def rename(event: Event) -> Event:
-        value = old.get(event)
-        if value is None:
-            return event
-        try:
-            return new.set(old.drop(event), _fitted(new, value))
-        except msgspec.ValidationError as error:
-            raise EncodeError(f"{old.text} cannot become {new.text}: {error}") from None
-
-    return rename
+def _up_to_the_end(rules: Iterable[Rule]) -> Iterable[Rule]:
+    """Yield rules up to the first that drops whatever comes to it."""
+    for rule in rules:
+        yield rule
+        if rule.drop is not None and rule.plain and not rule.otherwise:
+            return
 
 
-def _set(path: Path, literal: Any) -> Change:
-    value = checked_literal(path, literal)
-    return lambda event: path.set(event, value)
+def _decided(rules: Sequence[Rule], event: Event | None, targets: Sequence[str]) -> Decision:
+    """Return where rules send an event; without one, where they send any."""
+    deliver: dict[str, str] = {}
+    held: dict[str, str] = {}
+    dropped_by = UNROUTED
+    for rule in rules:
+        if rule.otherwise and (deliver or held):
+            continue
+        if event is not None and rule.where is not None and rule.where(event) is not True:
+            continue
+        if rule.drop is not None:
+            dropped_by = rule.name
+            break
+        _send(rule, event, deliver, held)
+    drop = tuple((target, held.get(target, dropped_by)) for target in targets if target not in deliver)
+    return Decision(tuple(deliver.items()), drop)
 
 
-def checked_literal(path: Path, literal: Any) -> Any:
-    """Return a literal as the type of its place.
-
-    Raises:
-        ValueError: it cannot be one.
-    """
-    try:
-        return _fitted(path, literal)
-    except msgspec.ValidationError as error:
-        detail = str(error)
-        raise ValueError(f"{path.text!r} cannot be {literal!r}: {detail[0].lower()}{detail[1:]}") from None
-
-
-def _fitted(path: Path, value: Any) -> Any:
-    """Return a value as the type of its place; a number may become text, and a text a number."""
-    if path.type is Any:
-        return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = repr(value)
-    return msgspec.convert(value, path.type, strict=False)
+def _send(rule: Rule, event: Event | None, deliver: dict[str, str], held: dict[str, str]) -> None:
+    """Give the rule's targets the event, or hold it back from them by name, unless an earlier rule did either."""
+    suppressed = event is not None and rule.suppressed is not None and event in rule.suppressed
+    chosen = rule.split.choose(event) if event is not None and rule.split is not None else None
+    for send in rule.sends:
+        target = send.target
+        if target in deliver or target in held:
+            continue
+        if suppressed:
+            held[target] = f"{rule.name}: {SUPPRESSED}"
+        elif chosen is not None and rule.split is not None and target in rule.split.targets and target != chosen:
+            held[target] = f"{rule.name}: {SPLIT}"
+        else:
+            deliver[target] = rule.name

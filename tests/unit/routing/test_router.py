@@ -5,7 +5,6 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given as holds_for
 from hypothesis import settings
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.decision import UNROUTED, Decision
 from gateway.errors import EncodeError
 from gateway.event import Commerce, Event, Origin, Profile
-from gateway.routing import Router, Rule
+from gateway.routing import Router, Rule, rules_of
 from gateway.routing.index import NameIndex
 
 
@@ -31,7 +30,7 @@ def event(name: str = "Order Completed", source: str = "shop", **more: Any) -> E
 
 
 def rules(*given: dict[str, Any]) -> list[Rule]:
-    return msgspec.convert(list(given), list[Rule])
+    return rules_of(given)
 
 
 def test_every_fitting_rule_adds_its_targets_and_the_first_holds_for_each() -> None:
