@@ -47,6 +47,17 @@ _NO_PLACE: Final = "Yespo's contact has no field for it."
 _NO_NUMBER: Final = "Yespo keeps custom fields under numbers: give this one under contact_fields."
 
 
+def default_envelope(contact: Mapping[str, Any]) -> Json:
+    """Return what stands beside a contact among many, unless a client said otherwise."""
+    rows = contact.get("fields")
+    numbers = (
+        {row["id"] for row in rows if isinstance(row, dict) and type(row.get("id")) is int}
+        if isinstance(rows, list)
+        else set()
+    )
+    return {"dedupeOn": "email_or_sms", "customFieldsIDs": sorted(numbers)} if numbers else {"dedupeOn": "email_or_sms"}
+
+
 # --- in --------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ Sources, read 2026-11-21: docs.yespo.io/docs/how-use-v1event-api-resource, /vali
 PipedreamHQ/pipedream (``/api/event``).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -75,13 +75,12 @@ def _read(body: EventBody, request: Request, endpoint: str, moment: Moment | Non
     options = options_of(request)
     type_key = _type(body.event_type_key)
     key = check_key(body.key_value)
-    params = body.params or ()
-    pairs = _pairs(params, strict=options.strict_v1 and not v2)
+    params = body.params or []
+    sent = sort_params(_pairs(params, strict=options.strict_v1 and not v2))
     if options.structures and type_key in options.structures:
-        _check_structure(options.structures[type_key], {name for name, _ in pairs})
-    if v2:
-        _check_contact(pairs)
-    sent = sort_params(pairs)
+        _check_structure(options.structures[type_key], {param.name for param in params})
+    if v2 and contact_json.PARAM in sent.flat:
+        _check_contact(sent.flat[contact_json.PARAM])
     check_identifiers(sent)
     if key is None and resolved(sent.who) is None:
         key = None if v2 else _any_identifier(sent)
@@ -115,18 +114,28 @@ def check_key(value: Any) -> str | None:
     return key if key.strip() else None
 
 
-def _pairs(params: Iterable[Param], *, strict: bool) -> list[tuple[str, Any]]:
-    pairs = [(param.name, param.value) for param in params]
-    for name, value in pairs:
+def _pairs(params: Sequence[Param], *, strict: bool) -> Iterator[tuple[str, Any]]:
+    """Yield names and values.
+
+    Raises:
+        Rejected: one is missing, too long, a second of its name, or (`strict`) a structure.
+    """
+    names = set()
+    for param in params:
+        name, value = param.name, param.value
         if value is UNSET:
             raise invalid("Every param needs a name and a value")
-        if not 0 < len(name) <= NAME_LENGTH.value:
-            raise invalid(f"The name of a param has 1 to {NAME_LENGTH.value} characters")
+        if not 0 < len(name) <= _LONGEST_NAME:
+            raise invalid(f"The name of a param has 1 to {_LONGEST_NAME} characters")
         if strict and isinstance(value, (dict, list)):
             raise invalid("The value of a param must be a string")
-    if len({name for name, _ in pairs}) < len(pairs):
+        names.add(name)
+        yield name, value
+    if len(names) < len(params):
         raise invalid("The names of params must be unique")
-    return pairs
+
+
+_LONGEST_NAME: Final = NAME_LENGTH.value
 
 
 def check_identifiers(sent: Sent) -> None:
@@ -149,12 +158,10 @@ def _any_identifier(sent: Sent) -> str | None:
     return None if found is None else texts[found] if texts[found].strip() else None
 
 
-def _check_contact(pairs: Iterable[tuple[str, Any]]) -> None:
-    for name, value in pairs:
-        if name == contact_json.PARAM:
-            problems = contact_json.problems(value)
-            if problems:
-                raise contact_json.refusal(problems)
+def _check_contact(value: Any) -> None:
+    problems = contact_json.problems(value)
+    if problems:
+        raise contact_json.refusal(problems)
 
 
 def _check_structure(declared: Mapping[str, bool], given: set[str]) -> None:

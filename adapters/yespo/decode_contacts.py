@@ -13,7 +13,7 @@ import msgspec
 from gateway.adapter import Decoded, Event, Request
 from gateway.event import EMPTY_PROFILE, ConsentChange, Origin, Profile
 
-from .contact import CHANNEL, CONTACT, CONTACTS, SUBSCRIBE, UPDATE, channels_of, read_contact
+from .contact import CHANNEL, CONTACT, CONTACTS, SUBSCRIBE, UPDATE, channels_of, default_envelope, read_contact
 from .decode import options_of
 from .errors import answer, invalid, not_found, text
 from .limits import CONTACTS as MOST
@@ -127,7 +127,7 @@ def add_contacts(request: Request) -> Decoded:
     failed: list[Json] = []
     names = options_of(request).contact_fields
     for row in rows:
-        kept: Json = {"bulk": body}
+        kept: Json = {} if body == default_envelope(row) else {"bulk": body}
         profile = read_contact(row, names, kept)
         if _is_somebody(profile):
             events.append(_event(request, CONTACTS, profile, kept))

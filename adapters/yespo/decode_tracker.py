@@ -112,7 +112,7 @@ def _payload(name: str, held: Any) -> Json:
         return {"products": [_product(row) if isinstance(row, dict) else row for row in held]}
     if not isinstance(held, dict):
         return {} if held is None else {"payload": held}
-    params: Json = {_PARAMS.get(key, key): value for key, value in held.items()}
+    params: Json = {_PARAMS.get(key) or key: value for key, value in held.items()}
     if isinstance(params.get("Products"), list):
         rows = params.pop("Products")
         _take_products("items" if name == "PurchasedItems" else "products", rows, params)
@@ -149,7 +149,7 @@ _CODE: Final = 3
 
 def _product(row: Json) -> Json:
     """Return a product with its price and currency apart: pages print ``754 USD``."""
-    product = {_PRODUCT.get(key, key): value for key, value in row.items()}
+    product = {_PRODUCT.get(key) or key: value for key, value in row.items()}
     code = product.pop("price_currency_code", None)
     price = product.get("price")
     if isinstance(price, str) and " " in price.strip():

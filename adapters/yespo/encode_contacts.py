@@ -13,7 +13,7 @@ import msgspec
 from gateway.adapter import Encoded, EncodeError, Event, Settings, chunk
 from gateway.event import EMPTY_CONTEXT, Profile, leaves
 
-from .contact import CHANNEL, CONTACTS, channels_of, write_contact
+from .contact import CHANNEL, CONTACTS, channels_of, default_envelope, write_contact
 from .encode import losses
 from .encode_event import is_native, kept_of, options_of, report_residue
 from .limits import CONTACT_BODY_SENT, CONTACTS_BODY_SENT
@@ -173,8 +173,7 @@ def _envelope(event: Event, contact: Json) -> Json:
     bulk = kept_of(event).get("bulk")
     if isinstance(bulk, dict):
         return bulk
-    numbers = sorted({row["id"] for row in contact.get("fields", ()) if isinstance(row, dict) and "id" in row}, key=str)
-    return {"dedupeOn": "email_or_sms", "customFieldsIDs": numbers} if numbers else {"dedupeOn": "email_or_sms"}
+    return default_envelope(contact)
 
 
 def _without_repeats(indices: Sequence[int], events: Sequence[Event]) -> Iterator[list[int]]:
