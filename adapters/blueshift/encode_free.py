@@ -1,7 +1,7 @@
 """Free values of an event (properties, traits): they share the one flat level, and give way where a key is taken."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from gateway.adapter import Event
@@ -10,7 +10,7 @@ from gateway.event import leaves
 from . import products
 from .names import Lost, put_aside
 from .row import BECOMES_PROPERTY, BECOMES_TRAIT, OF_PERSONS, Kept, Written
-from .wire import CONTROL, SLUG, VOCABULARY, is_blank, is_private, meaning
+from .wire import CONTROL, LONGEST_KEY, SLUG, VOCABULARY, is_blank, is_private, meaning
 
 _Judge = Callable[[str], str | None]
 """Tells why a key of another vendor's free value is not free in Blueshift, None when it is."""
@@ -77,6 +77,16 @@ def _tables_of(event: Event, out: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _read_as(tables: tuple[str, ...], key: str) -> str | None:
     """Return why a free key is not free where Blueshift reads by these tables; None: it is."""
+    return _known(tables, key) if len(key) <= LONGEST_KEY else _reason(tables, key)
+
+
+@lru_cache(maxsize=4_096)
+def _known(tables: tuple[str, ...], key: str) -> str | None:
+    """Cached for keys that a table could hold: a client's longer ones must not fill the memory."""
+    return _reason(tables, key)
+
+
+def _reason(tables: tuple[str, ...], key: str) -> str | None:
     if is_private(key):
         return "Blueshift keeps keys of such names for itself."
     if key in products.MARKS:

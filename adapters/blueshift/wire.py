@@ -75,13 +75,13 @@ _READ_BY: Final = {
 }
 
 
-_LONGEST_KEY: Final = 64
+LONGEST_KEY: Final = 64
 """Characters; no table has a longer key."""
 
 
 def meaning(table: str, key: str) -> str | None:
     """Return the canonical path that one of the tables reads a key as, None when the key is free there."""
-    return _meaning(table, key) if len(key) <= _LONGEST_KEY else None
+    return _meaning(table, key) if len(key) <= LONGEST_KEY else None
 
 
 @lru_cache(maxsize=4_096)

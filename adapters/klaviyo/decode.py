@@ -198,13 +198,16 @@ def event(
         raise _misnamed(metric.name, metric_at)
     properties, value = it.properties or {}, bytes(it.value)
     check_properties(properties, len(request.body) + len(request.query))
-    raw, left = dict(person.raw), _left(it, value, metric.service)
+    raw, left = person.raw.copy(), _left(it, value, metric.service)
     dedupe_key, money = _key(it, properties, raw), _money(it, value, properties, raw)
     shape = VOCABULARY.decode(metric.name)
     lifted, commerce = shape.lift(properties, **money)
     if lifted.raw:
         raw.update(lifted.raw)
-    about = person.profile
+    about, vendor_name = person.profile, shape.vendor_name
+    kept: dict[str, Json] = {}
+    if raw or left or person.left or rest or residue or metric.name != vendor_name:
+        kept = _residue(raw, _rest(left, person, rest), metric.name, vendor_name, residue)
     return Event(
         id=request.new_id(),
         kind=shape.kind,
@@ -218,7 +221,7 @@ def event(
         consent=(CONSENT[metric.name],) if metric.name in CONSENT and not person.consent else person.consent,
         context=lifted.context() if person.ip is None else lifted.context(ip=person.ip),
         properties=lifted.properties(),
-        residue=_residue(raw, _rest(left, person, rest), metric.name, shape.vendor_name, residue),
+        residue=kept,
     )
 
 
@@ -268,6 +271,8 @@ def _left(it: Occurrence, value: bytes, service: Text) -> Json:
 def _key(it: Occurrence, properties: Json, raw: Json) -> str | None:
     """Return the client's own key: `unique_id`, else ``$event_id``; a ``$event_id`` that repeats it is noted."""
     key, twin = it.unique_id, properties.get("$event_id")
+    if isinstance(key, str) and key and twin is None:
+        return key
     if key is UNSET or key is None or key == "":
         if not twin or not isinstance(twin, (str, int)) or twin is True:
             return None

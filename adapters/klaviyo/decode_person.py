@@ -62,7 +62,7 @@ def wrapped(data: ProfileData, *, identify: bool = False) -> Person:
         Invalid: a field is of the wrong type or form; pointers are relative to the resource's ``data``.
     """
     lifted = PROFILE.lift(data.attributes)
-    fields, left, raw = lifted.parts.get("profile", {}), lifted.rest, lifted.raw
+    fields, left, raw = lifted.parts.get("profile") or {}, lifted.rest, lifted.raw
     ip = None
     if left:
         ip = _location(fields, left, raw) if "location" in left else None

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from gateway import event as canonical
 from gateway.event import Commerce, Context, Item, Profile
-from gateway.table_code import Lifter, Place, Row, lifter, writer
+from gateway.table_code import Lifter, Place, Row, Writer, lifter, writer
 from gateway.values import FREE, ValueType, type_of
 
 Raw = dict[str, Any]
@@ -176,6 +176,10 @@ class Table:
 
     def _slots(self, part: str) -> dict[str, Slot]:
         return self._by_part.get(part, {})
+
+    def writer(self, part: str) -> Writer:
+        """Return what writes a closed part whose client's spellings are not known; see `lower`."""
+        return self._parts[part].write
 
     def parts(self) -> set[str]:
         """Return the canonical parts with a field in this table."""

@@ -39,6 +39,7 @@ ITEMS: Final = "commerce.items"
 FLAT: Final = "item"
 """In a `Raw`: ``[index]`` of the product that stood flat in the object beside the lines."""
 
+_FIRST: Final = f"{ITEMS}[0]"
 
 _NO_KEYS: Final[frozenset[str]] = frozenset()
 
@@ -54,7 +55,10 @@ class Lines(NamedTuple):
 class Shape:
     """One vendor event: its names in both worlds, its fields, its product lines."""
 
-    __slots__ = ("_flat", "_line_keys", "_named", "also", "kind", "lines", "name", "table", "vendor_name")
+    __slots__ = (
+        "_flat", "_line_keys", "_named", "_write_commerce", "_write_item",
+        "also", "kind", "lines", "name", "table", "vendor_name",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -73,6 +77,8 @@ class Shape:
         self.lines = lines
         self._flat = "item" in table.parts()
         self._named = "properties" in table.parts()
+        self._write_commerce = table.writer("commerce")
+        self._write_item = table.writer("item")
         self._line_keys = frozenset((lines.at, *lines.also)) if lines else _NO_KEYS
 
     def lift(self, source: Mapping[str, Any], **more: Any) -> tuple[Lifted, Commerce | None]:
@@ -106,17 +112,33 @@ class Shape:
         """
         lost: list[str] = []
         fields: dict[str, Any] = {}
-        commerce = event.commerce
-        if commerce is not None:
-            self.table.lower("commerce", commerce, raw, fields, lost)
-            if commerce.items:
-                self._lower_items(commerce.items, raw, fields, lost)
+        if event.commerce is not None:
+            if raw:
+                self._respell_commerce(event.commerce, raw, fields, lost)
+            else:
+                self._lower_commerce(event.commerce, fields, lost)
         if event.context is not canonical.EMPTY_CONTEXT:
             lower_context(self.table, event.context, raw, fields, lost)
         if not event.properties:
             return fields, lost
         free = self._lower_free(event.properties, raw, lost)
         return _joined(free, fields, "properties", lost), lost
+
+    def _lower_commerce(self, commerce: Commerce, out: dict[str, Any], lost: list[str]) -> None:
+        """Write an event of which no spelling is known."""
+        self._write_commerce(commerce, out, lost, "commerce")
+        items = commerce.items
+        if self._flat and len(items) == 1:
+            self._write_item(items[0], out, lost, _FIRST)
+            if items[0].properties:
+                _lower_beside(0, items[0], out, lost)
+        elif items:
+            self._lower_items(items, {}, out, lost)
+
+    def _respell_commerce(self, commerce: Commerce, raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
+        self.table.lower("commerce", commerce, raw, out, lost)
+        if commerce.items:
+            self._lower_items(commerce.items, raw, out, lost)
 
     def _lower_free(self, properties: dict[str, Any], raw: Raw, lost: list[str]) -> dict[str, Any]:
         if not self._named:
@@ -154,8 +176,13 @@ class Shape:
         if missing:
             lost += [f"{ITEMS}[{index}].{path.removeprefix('item.')}" for path in missing]
         if item.properties:
-            lost += [f"{ITEMS}[{index}].properties.{key}" for key in item.properties if key in out]
-            out.update({key: value for key, value in item.properties.items() if key not in out})
+            _lower_beside(index, item, out, lost)
+
+
+def _lower_beside(index: int, item: Item, out: dict[str, Any], lost: list[str]) -> None:
+    """Write the free values of a product that stands flat; the event's own keys are not theirs."""
+    lost += [f"{ITEMS}[{index}].properties.{key}" for key in item.properties if key in out]
+    out.update({key: value for key, value in item.properties.items() if key not in out})
 
 
 def _are_rows(value: Any) -> bool:
