@@ -12,9 +12,10 @@ from gateway.log.dedupe import Duplicates
 from gateway.log.port import Entry
 from gateway.log.schema import NOTHING
 
-_CHUNKS: Final = (64, 16, 4, 1)
+_MOST_ROWS: Final = 64
+"""Rows of one statement. The connection keeps the statements of every number of rows: 128 are its default."""
 _INSERT: Final = "INSERT INTO events (seq, decision, at, id, body) VALUES "
-_INSERTS: Final = {rows: _INSERT + ", ".join(["(?, ?, ?, ?, ?)"] * rows) for rows in _CHUNKS}
+_INSERTS: Final = [_INSERT + ", ".join(["(?, ?, ?, ?, ?)"] * rows) for rows in range(_MOST_ROWS + 1)]
 _MAX_REMEMBERED: Final = 4096
 
 _encode = msgspec.json.Encoder().encode
@@ -29,6 +30,7 @@ class Appender:
         self._decisions: dict[Decision, int] = {}
         self._by_object: dict[int, tuple[Decision, int]] = {}
         self._unconfirmed: tuple[int, bytes, int] | None = None
+        self._head: int | None = None
 
     def append(self, connection: sqlite3.Connection, entries: Sequence[Entry], at: int) -> int:
         """Write entries within an open transaction; returns how many were no duplicates.
@@ -38,7 +40,7 @@ class Appender:
         if self._follow_others and any(entry.dedupe is not None for entry in entries):
             self.duplicates.follow(connection, at)
         self.duplicates.expire(at)
-        place = head(connection)
+        place = head(connection) if self._head is None or self._follow_others else self._head
         values: list[object] = []
         fresh: dict[bytes, None] = {}
         counts: dict[int, list[int]] = {}
@@ -69,6 +71,7 @@ class Appender:
         _tally(connection, counts)
         if fresh:
             self._unconfirmed = (*self.duplicates.write(connection, list(fresh), at), at)
+        self._head = place
         return stored
 
     def confirm(self) -> None:
@@ -80,6 +83,7 @@ class Appender:
     def forget(self) -> None:
         """What was appended is rolled back."""
         self._unconfirmed = None
+        self._head = None
         self._decisions.clear()
         self._by_object.clear()
 
@@ -102,12 +106,10 @@ def head(connection: sqlite3.Connection) -> int:
 
 
 def _insert(connection: sqlite3.Connection, values: list[object]) -> None:
-    """Insert rows in few statements: each one gives up the interpreter's lock once."""
-    start = 0
-    for rows in _CHUNKS:
-        while len(values) - start >= rows * 5:
-            connection.execute(_INSERTS[rows], values[start : start + rows * 5])
-            start += rows * 5
+    """Insert rows in few statements: a busy event loop takes the interpreter at each one."""
+    for start in range(0, len(values), _MOST_ROWS * 5):
+        part = values[start : start + _MOST_ROWS * 5]
+        connection.execute(_INSERTS[len(part) // 5], part)
 
 
 def _tally(connection: sqlite3.Connection, counts: dict[int, list[int]]) -> None:
