@@ -25,7 +25,15 @@ def test_the_wheel_holds_everything_that_runs_and_no_tests(wheel: Path) -> None:
     assert {f"adapters/{vendor}/__init__.py" for vendor in vendors} <= names
     assert {f"mappings/vocabulary/{vendor}.yaml" for vendor in vendors} <= names
     assert "gateway/py.typed" in names
-    assert not [name for name in names if "/tests/" in name or name.startswith("tests/")]
+    tests = [name for name in names if "/tests/" in name or name.startswith("tests/")]
+    assert [name for name in tests if not name.startswith("gateway/scaffold/")] == []
+
+
+def test_the_wheel_holds_what_a_new_adapter_is_copied_from(wheel: Path) -> None:
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("gateway/scaffold/")}
+    scaffold = ROOT / "src" / "gateway" / "scaffold"
+    files = (path for path in scaffold.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    assert names == {f"gateway/scaffold/{path.relative_to(scaffold)}" for path in files}
 
 
 def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:

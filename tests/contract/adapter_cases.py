@@ -47,8 +47,10 @@ from gateway.event import Event, Profile
 from gateway.inbound.routes import Source, normal_path
 
 ROOT: Final = Path(__file__).parents[2]
-EXAMPLES: Final = Path(__file__).parent / "example_adapter"
-"""A drop-in folder with a tiny, complete adapter."""
+EXAMPLES: Final = ROOT / "src" / "gateway" / "scaffold"
+"""A drop-in folder with a small, complete adapter: what ``gateway new-adapter`` copies."""
+DROP_IN: Final = os.environ.get(registry.DROP_IN)
+"""A drop-in folder of one's own, whose adapters are tested like all others."""
 
 RECEIVED: Final = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SOURCE: Final = "shop"
@@ -58,13 +60,22 @@ RETRY_AFTER: Final = 1
 @cache
 def everyone() -> dict[str, Adapter]:
     """Return every adapter found, and the example."""
-    with mock.patch.dict(os.environ, {registry.DROP_IN: str(EXAMPLES)}):
+    return {slug: adapter for folder in _folders() for slug, adapter in _found(folder).items()}
+
+
+def _found(folder: Path) -> dict[str, Adapter]:
+    with mock.patch.dict(os.environ, {registry.DROP_IN: str(folder)}):
         return registry.adapters.__wrapped__()
+
+
+def _folders() -> list[Path]:
+    return [EXAMPLES, *([Path(DROP_IN)] if DROP_IN else [])]
 
 
 def home(slug: str) -> Path:
     """Return an adapter's folder."""
-    return next(folder for folder in (ROOT / "adapters" / slug, EXAMPLES / slug) if folder.is_dir())
+    shelves = [ROOT / "adapters", *_folders()[::-1]]
+    return next(shelf / slug for shelf in shelves if (shelf / slug).is_dir())
 
 
 # --- cases -----------------------------------------------------------------------------------------------

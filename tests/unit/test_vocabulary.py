@@ -444,7 +444,7 @@ def test_names_go_both_ways(tmp_path: Path) -> None:
 
 @given(strategies.texts)
 def test_a_name_the_vendor_made_up_stays(name: str) -> None:
-    names = load_vocabulary("acme", "tests.contract.example_adapter.acme")
+    names = load_vocabulary("acme", "gateway.scaffold.acme")
     shape = names.decode(name)
     assert shape.name in (name, *(known.name for known in names.shapes()))
 

@@ -8,9 +8,12 @@ from gateway.cli.adapters import adapters
 from gateway.cli.check import check
 from gateway.cli.dead import dead
 from gateway.cli.demo import demo
+from gateway.cli.new_adapter import new_adapter
 from gateway.cli.sandbox import sandbox
 from gateway.cli.serve import serve
 from gateway.cli.status import status
 from gateway.cli.translate import translate
 
-ALL: Final[tuple[click.Command, ...]] = (demo, serve, check, translate, status, dead, adapters, sandbox)
+ALL: Final[tuple[click.Command, ...]] = (
+    demo, serve, check, translate, status, dead, adapters, sandbox, new_adapter,
+)  # fmt: skip
