@@ -173,7 +173,7 @@ def _metric(event: Event, shape: Shape, kept: Json, index: int, lost: list[Loss]
         raise EncodeError("the event has no name, and Klaviyo's metrics need one")
     if event.kind == "group":
         lost.append(Loss(index, "kind", "coerced", "Klaviyo has no groups; recorded as an event.", "metric"))
-    if event.consent:
+    if event.consent and event.source.vendor != SLUG:
         first = event.consent[0]
         if said := CONSENT_METRIC.get((event.name, first.granted, first.channel)):
             return said

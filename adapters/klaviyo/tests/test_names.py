@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from adapters.klaviyo.tests.world import RECEIVED, lost, one, sent, wrapped
+from adapters.klaviyo.tests.world import RECEIVED, flat, lost, one, sent, wrapped
 from gateway.event import KINDS, Commerce, ConsentChange, Event, Item, Kind, Origin, Profile
 
 METRICS: Final = {
@@ -128,3 +128,9 @@ def test_what_a_metric_cannot_say_of_permissions_is_reported() -> None:
     }  # fmt: skip
     assert _metric(_event("Subscribed", consent=(more,))) == "Subscribed to List"
     assert _metric(_event("Trial Started", consent=(email,))) == "Trial Started"
+
+
+def test_a_client_of_klaviyo_gets_its_own_metric_back() -> None:
+    event = one("events", flat(metric="Subscribed to List", profile={"$email": "n@example.com", "$consent": ["email"]}))
+    assert event.consent == (ConsentChange(granted=True, channel="email"),)
+    assert _metric(event) == "Subscribed to List"
