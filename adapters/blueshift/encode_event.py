@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.adapter import EncodeError, Event, derive_uuid
-from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, Commerce, Context, Profile, leaves
+from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, Commerce, Profile, leaves
 
 from . import consent, products
 from .decode_event import read_key, read_tokens
@@ -22,9 +22,6 @@ from .names import Lost, put_aside, write_name
 from .row import BECOMES_PROPERTY, BECOMES_TRAIT, OF_PERSONS, Kept, Written, kept_of
 from .times import read_since, read_time, write_arrival, write_time
 from .wire import CONTROL, LOWER_TABLE, PATH_KEYS, SLUG, VOCABULARY
-
-_CONTEXT_PARTS: Final = ("context.device", "context.app", "context.page", "context.campaign")
-_context_parts: Final = attrgetter(*(part.removeprefix("context.") for part in _CONTEXT_PARTS))
 
 
 def write_event(event: Event) -> Written:
@@ -177,7 +174,7 @@ def _write_mapped(event: Event, kept: Kept, written: Written, *, customer: bool)
     if event.profile is not EMPTY_PROFILE:
         _write_profile(event.profile, kept, written, customer=customer)
     if event.context is not EMPTY_CONTEXT:
-        _write_context(event.context, kept, written.body)
+        LOWER_TABLE.lower_context(event.context, kept.raw, written.body, [])
     if event.commerce is not None:
         _write_commerce(event.commerce, event.name, kept, written)
     if event.consent:
@@ -232,13 +229,6 @@ def _write_tokens(tokens: tuple[str, ...], kept: Kept, written: Written, *, cust
         reason = "A Blueshift event belongs to one device."
         for index in range(1, len(tokens)):
             written.lost.append(Lost(f"profile.push_tokens[{index}]", "dropped", reason))
-
-
-def _write_context(context: Context, kept: Kept, out: dict[str, Any]) -> None:
-    LOWER_TABLE.lower("context", context, kept.raw, out, None)
-    for part, held in zip(_CONTEXT_PARTS, _context_parts(context), strict=True):
-        if held is not None:
-            LOWER_TABLE.lower(part, held, kept.raw, out, None)
 
 
 def _write_commerce(commerce: Commerce, name: str, kept: Kept, written: Written) -> None:

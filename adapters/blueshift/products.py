@@ -65,18 +65,21 @@ def _read_lines(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
         rows = rest.get(key)
         if isinstance(rows, list) and set(map(type, rows)) == _OBJECTS:
             del rest[key]
-            return tuple([_read_line(row, index, raw) for index, row in enumerate(rows)]), key
+            return _read_rows(rows, raw), key
     return None
 
 
-def _read_line(row: dict[str, Any], index: int, raw: Raw) -> Item:
-    line = LINE_TABLE.lift(row)
-    if line.raw:
-        _keep_raw(line, index, raw)
-    fields = line.parts.get("item", {})
-    if line.rest:
-        fields["properties"] = line.rest
-    return Item(**fields)
+def _read_rows(rows: Sequence[dict[str, Any]], raw: Raw) -> tuple[Item, ...]:
+    items: list[Item] = []
+    for row in rows:
+        line = LINE_TABLE.lift(row)
+        if line.raw:
+            _keep_raw(line, len(items), raw)
+        fields = line.parts.get("item") or {}
+        if line.rest:
+            fields["properties"] = line.rest
+        items.append(Item(**fields))
+    return tuple(items)
 
 
 def _keep_raw(line: Lifted, index: int, raw: Raw) -> None:

@@ -117,14 +117,14 @@ class Lifted(Struct, eq=False):
 class _Part:
     """How one closed part is written: each of its fields, in the order of the Struct."""
 
-    __slots__ = ("paths", "put", "slots", "write")
+    __slots__ = ("paths", "put", "rows", "slots", "write")
 
     def __init__(self, part: str, slots: Mapping[str, Slot]) -> None:
         self.slots = tuple(slots[name] for name in FIELDS[part] if name in slots)
         self.paths = frozenset(slot.path for slot in self.slots)
-        rows = [_row(part, name, slots.get(name)) for name in FIELDS[part]]
-        self.write = writer(rows)
-        self.put = writer([row for row in rows if row.key is not None])
+        self.rows = [_row(part, name, slots.get(name)) for name in FIELDS[part]]
+        self.write = writer(self.rows)
+        self.put = writer([row for row in self.rows if row.key is not None])
 
 
 def _row(part: str, name: str, slot: Slot | None) -> Row:
@@ -160,6 +160,8 @@ class Table:
         self._names = {slot.field: slot for part in reversed(FREE_PARTS) for slot in self._slots(part).values()}
         self._free_names = frozenset(self._names)
         self._parts = {part: _Part(part, self._slots(part)) for part in STRUCTS}
+        inner = {field: self._parts[part].rows for part, field in _CONTEXT_PARTS.items()}
+        self._write_context = writer(self._parts["context"].rows, inner)
         self._lifters: dict[tuple[str, ...], Lifter] = {}
         self._met: dict[int, int] = {}
         """How often objects came for which no function is written, by the hash of their keys."""
@@ -196,8 +198,6 @@ class Table:
 
         A value of an impossible type, a null, and a second spelling of a field already taken stay in `rest`.
         """
-        if len(source) > _KEYS:
-            return self._lift(source)
         keys = tuple(source)
         known = self._lifters.get(keys)
         if known is None:
@@ -208,9 +208,11 @@ class Table:
 
     def _meet(self, keys: tuple[str, ...], source: Mapping[str, Any]) -> None:
         """Count an object; write a function for its like when it is one of many."""
+        if not 0 < len(keys) <= _KEYS:
+            return
         mark = hash(keys)
         times = self._met[mark] = self._met.get(mark, 0) + 1
-        if times % _OFTEN == 0 and keys and sum(map(len, keys)) <= _LETTERS:
+        if times % _OFTEN == 0 and sum(map(len, keys)) <= _LETTERS:
             self._learn(keys, source)
         if len(self._met) > _COUNTED:
             self._met.clear()
@@ -305,6 +307,15 @@ class Table:
         if raw and (at or not known.paths.isdisjoint(raw)):
             self._respell(known.slots, at or part, value, raw, out)
 
+    def lower_context(self, context: Context, raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
+        """Write an event's whole context; see `lower`."""
+        if not raw:
+            self._write_context(context, out, lost, "context")
+            return
+        self.lower("context", context, raw, out, lost)
+        for part, field in _CONTEXT_PARTS.items():
+            self.lower(part, getattr(context, field), raw, out, lost)
+
     def _respell(self, slots: Iterable[Slot], place: str, value: Any, raw: Raw, out: dict[str, Any]) -> None:
         """Put back how the client wrote the fields that were not changed since."""
         for slot in slots:
@@ -374,19 +385,6 @@ def _key_of(slot: Slot, value: Any, before: Any) -> str:
 def _is_same(before: Any, now: Any) -> bool:
     """Tell whether a free value was not changed; true is not 1."""
     return type(before) is type(now) and before == now
-
-
-def lower_context(table: Table, context: Context, raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
-    """Write an event's whole context; see `Table.lower`."""
-    table.lower("context", context, raw, out, lost)
-    if context.device is not None:
-        table.lower("context.device", context.device, raw, out, lost)
-    if context.app is not None:
-        table.lower("context.app", context.app, raw, out, lost)
-    if context.page is not None:
-        table.lower("context.page", context.page, raw, out, lost)
-    if context.campaign is not None:
-        table.lower("context.campaign", context.campaign, raw, out, lost)
 
 
 def is_path(path: str) -> bool:

@@ -28,7 +28,7 @@ What becomes text of a program: names of canonical parts and fields, and in a wr
 What a client sent never does: the keys of its objects are reached by names that are made up here.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 # --- writers ---------------------------------------------------------------------------------------------
@@ -49,21 +49,34 @@ class Row(NamedTuple):
     """Whether it is a tuple, which is absent when it is empty."""
 
 
-def writer(rows: Sequence[Row]) -> Writer:
-    """Return the function that writes the fields of one part, in the order of `rows`."""
-    names: dict[str, Any] = {f"lower_{index}": row.lower for index, row in enumerate(rows)}
-    body = [line for index, row in enumerate(rows) for line in _written(index, row)]
+def writer(rows: Sequence[Row], inner: Mapping[str, Sequence[Row]] | None = None) -> Writer:
+    """Return the function that writes the fields of one part.
+
+    Args:
+        rows: its fields, in the order in which they are written.
+        inner: by field, those of the parts within it, which are written after its own.
+    """
+    names: dict[str, Any] = {}
+    body = [*_written(rows, "value", "", names)]
+    for field, fields in (inner or {}).items():
+        lines = [*_written(fields, "inner", f".{field}", names)] or ["pass"]
+        body += [f"inner = value.{field}", "if inner is not None:", *(f"    {line}" for line in lines)]
     write: Writer = _made("write", "value, out, lost, at", body or ["pass"], names)
     return write
 
 
-def _written(index: int, row: Row) -> Iterator[str]:
-    held = f"value.{row.field}"
-    yield f"if {held}:" if row.many else f"if {held} is not None:"
-    if row.key is None:
-        yield f"    lost.append(at + {'.' + row.field!r})"
-    else:
-        yield f"    out[{row.key!r}] = " + (f"lower_{index}({held})" if row.lower else held)
+def _written(rows: Sequence[Row], struct: str, path: str, names: dict[str, Any]) -> Iterator[str]:
+    for row in rows:
+        held = f"{struct}.{row.field}"
+        yield f"if {held}:" if row.many else f"if {held} is not None:"
+        if row.key is None:
+            yield f"    lost.append(at + {f'{path}.{row.field}'!r})"
+        elif row.lower is None:
+            yield f"    out[{row.key!r}] = {held}"
+        else:
+            lower = f"lower_{len(names)}"
+            names[lower] = row.lower
+            yield f"    out[{row.key!r}] = {lower}({held})"
 
 
 # --- lifters ---------------------------------------------------------------------------------------------

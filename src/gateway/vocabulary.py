@@ -16,7 +16,7 @@ from gateway import event as canonical
 from gateway import shape_check, yamlfile
 from gateway.errors import ConfigError, Problem
 from gateway.event import Commerce, Event, Item, Kind
-from gateway.table import Lifted, Raw, Slot, Spelling, Table, is_path, lower_context
+from gateway.table import Lifted, Raw, Slot, Spelling, Table, is_path
 from gateway.values import to_decimal
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "Table",
     "Vocabulary",
     "load_vocabulary",
-    "lower_context",
     "read_vocabulary",
     "to_decimal",
 ]
@@ -118,7 +117,7 @@ class Shape:
             else:
                 self._lower_commerce(event.commerce, fields, lost)
         if event.context is not canonical.EMPTY_CONTEXT:
-            lower_context(self.table, event.context, raw, fields, lost)
+            self.table.lower_context(event.context, raw, fields, lost)
         if not event.properties:
             return fields, lost
         free = self._lower_free(event.properties, raw, lost)
