@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway.adapter import EncodeError, Event, Shape, parse_time
 from gateway.event import ConsentChange
 
-from .checks import missing
+from .checks import is_action, missing
 from .decode_event import means
 from .decode_transactions import LINE
 from .encode_who import write_client
@@ -39,7 +39,9 @@ def write_event(index: int, event: Event, options: TargetOptions) -> Written:
     shape = VOCABULARY.encode(event)
     sent = event if kept.native else fit(event, shape, report)
     params = write_params(sent, shape, kept, report)
-    action = means(kept.all, event) or write_action(event, shape, params, report)
+    action = means(kept.all, event) or (shape.vendor_name if kept.native and event.name == shape.name else None)
+    if action is None or not is_action(action):
+        action = write_action(event, shape, params, report)
     if not kept.native and (complete := _COMPLETE.get(action)) is not None:
         complete(params)
     if event.consent:

@@ -10,7 +10,7 @@ from gateway.adapter import Event, Shape
 from gateway.event import Item
 
 from .money import FLAT_KEYS
-from .wire import LINES, ORIGINAL_TIME, RESERVED, TRANSACTION_KEYS
+from .wire import LINES, ORIGINAL_TIME, RESERVED, TRANSACTION_KEYS, VOCABULARY
 from .written import Report
 
 _NULL: Final = "In Synerise an empty value deletes or is refused, so none is sent."
@@ -28,7 +28,7 @@ def fit(event: Event, shape: Shape, report: Report, *, order: bool = False) -> E
     """Return an event of another vendor whose free values can be sent; what that changes is reported."""
     properties = event.properties
     if properties:
-        properties = _fit_properties(event, shape, report, _OF_ORDERS if order else _SPECIAL)
+        properties = _fit_properties(event, shape, report, "metadata" if order else "params")
     commerce = event.commerce
     if commerce is not None and commerce.items:
         items = tuple([_fit_item(item, at, report) for at, item in enumerate(commerce.items)])
@@ -43,17 +43,19 @@ def _differ(new: Item, old: Item) -> bool:
     return new is not old
 
 
-def _fit_properties(event: Event, shape: Shape, report: Report, special: frozenset[str]) -> dict[str, Any]:
+def _fit_properties(event: Event, shape: Shape, report: Report, place: str) -> dict[str, Any]:
+    special = _OF_ORDERS if place == "metadata" else _SPECIAL
     properties = without_nulls(event.properties, "properties", report)
     if not special.isdisjoint(properties) or _is_other_email(properties, event):
         properties = dict(properties)
         for key in [key for key in properties if key in special or key == "email"]:
             if key != "email" or _is_other_email(properties, event):
-                put_aside(properties, key, "property_", f"properties.{key}", report)
+                _put_aside(properties, key, f"properties.{key}", place, report)
+    action = shape.vendor_name if shape.vendor_name in _KNOWN else None
     for key in properties:
-        path = _meaning(shape, key) if len(key) <= _LONGEST_KEY else None
+        path = _meaning(action, key) if len(key) <= _LONGEST_KEY else None
         if path is not None and path != f"properties.{key}":
-            report.renamed(f"properties.{key}", f"Synerise reads it as {path}.", f"params.{key}")
+            report.renamed(f"properties.{key}", f"Synerise reads it as {path}.", f"{place}.{key}")
     return properties
 
 
@@ -62,23 +64,29 @@ def _is_other_email(properties: Mapping[str, Any], event: Event) -> bool:
     return "email" in properties and properties["email"] != event.profile.email
 
 
-def put_aside(values: dict[str, Any], key: str, prefix: str, path: str, report: Report) -> None:
+def _put_aside(values: dict[str, Any], key: str, path: str, place: str, report: Report) -> None:
     """Give a free value whose name is taken a prefixed one, or drop it, and report it."""
-    value, name = values.pop(key), prefix + key.replace("$", "")
+    value, name = values.pop(key), "property_" + key.replace("$", "")
     if name in values:
         report.dropped(path, _TAKEN)
         return
     values[name] = value
-    report.renamed(path, _TAKEN, name)
+    report.renamed(path, _TAKEN, f"{place}.{name}")
 
 
 @lru_cache(maxsize=8_192)
-def _meaning(shape: Shape, key: str) -> str | None:
+def _meaning(action: str | None, key: str) -> str | None:
     """Return the canonical path that an action's table reads a key as, None when the key is free there."""
+    table = _ANY if action is None else VOCABULARY.decode(action).table
     for probe in ("1", ["1"]):
-        for part, fields in shape.table.lift({key: probe}).parts.items():
+        for part, fields in table.lift({key: probe}).parts.items():
             return f"{part}.{next(iter(fields))}"
     return None
+
+
+_ANY: Final = VOCABULARY.decode("").table
+"""Of actions that no table is for."""
+_KNOWN: Final = frozenset(shape.vendor_name for shape in VOCABULARY.shapes())
 
 
 def _fit_item(item: Item, at: int, report: Report) -> Item:
@@ -89,7 +97,7 @@ def _fit_item(item: Item, at: int, report: Report) -> Item:
     if not FLAT_KEYS.isdisjoint(properties):
         properties = dict(properties)
         for key in FLAT_KEYS & properties.keys():
-            put_aside(properties, key, "property_", f"{path}.{key}", report)
+            _put_aside(properties, key, f"{path}.{key}", f"{LINES}[{at}]", report)
     return item if properties is item.properties else msgspec.structs.replace(item, properties=properties)
 
 

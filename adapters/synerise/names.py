@@ -12,7 +12,7 @@ from gateway.adapter import EncodeError, Event, Shape
 
 from .checks import is_action
 from .limits import ACTION_LENGTH
-from .wire import VOCABULARY
+from .wire import CONSENT, VOCABULARY
 from .written import Report
 
 NAME: Final = "eventName"
@@ -39,12 +39,15 @@ def legal(name: str) -> str:
 def write_action(event: Event, shape: Shape, params: dict[str, Any], report: Report) -> str:
     """Return the action of an event, and keep in its params a name that is no action.
 
+    Actions that say a permission for e-mail are only sent again for who sent them: any other change of permissions that
+    is an event here is one that they would get wrong.
+
     Raises:
         EncodeError: the event has no name.
     """
     if event.name != shape.name:
         _keep_name(event, params, report)
-    name = shape.vendor_name
+    name = event.name if shape.vendor_name in CONSENT else shape.vendor_name
     if name in _KNOWN:
         return name
     if not name.strip():
