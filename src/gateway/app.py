@@ -14,18 +14,21 @@ from msgspec import Struct
 from starlette.applications import Starlette
 
 from gateway import metrics, registry
-from gateway.adapter import Loss
+from gateway.adapter import Event, Loss
 from gateway.admin import admin_app
 from gateway.config import Checked, SourceConfig, TargetConfig, source_path, target_windows
 from gateway.delivery import Attempt, Deliverer, Hooks, TargetSpec, Timeouts
+from gateway.errors import Withheld
 from gateway.inbound.accept import LogStore
 from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources
 from gateway.inbound.stats import Stats
 from gateway.limit_memory import LimitMemory
 from gateway.log.people import Directory
+from gateway.log.permissions import Permissions
 from gateway.log.sqlite import Retention, SqliteLog
 from gateway.routing import Router
+from gateway.routing.entries import RequireEntry
 from gateway.serving import Server, bind, stop_event, url_of, write_ready
 from gateway.telemetry import Logger, make_logger
 from gateway.workers import Report, Workers, report
@@ -100,7 +103,15 @@ def _options(wanted: type[Struct] | None, options: Mapping[str, Any]) -> Any:
 class Gateway:
     """One running process of the gateway."""
 
-    def __init__(self, config: Checked, role: Role, logger: Logger, log: SqliteLog, directory: Directory) -> None:
+    def __init__(
+        self,
+        config: Checked,
+        role: Role,
+        logger: Logger,
+        log: SqliteLog,
+        directory: Directory,
+        permissions: Permissions | None = None,
+    ) -> None:
         self.role = role
         self.logger = logger
         self.workers: Workers | None = None
@@ -108,7 +119,8 @@ class Gateway:
         self._log = log
         self._inbound = Stats()
         self._delivery = metrics.DeliveryStats()
-        router = Router(config.rules, config.targets)
+        self._router = router = Router(config.rules, config.targets)
+        self._permissions = permissions
         sources = [build_source(name, source) for name, source in config.sources.items()]
         store = LogStore(log, router.decide, directory)
         self.edge = Edge(Sources(sources), store, Starlette(), logger, self._inbound)
@@ -116,9 +128,29 @@ class Gateway:
         self._memory = LimitMemory(Path(config.log.sqlite + ".limits"), logger)
         if role != "ingest":
             specs = [build_target(name, target) for name, target in config.targets.items()]
-            hooks = Hooks(observe=self._attempted, on_loss=self._lost)
+            hooks = Hooks(
+                observe=self._attempted,
+                on_loss=self._lost,
+                policies=router.policies if router.minds_losses else None,
+                on_warning=self._warned,
+                before=permissions.catch_up if permissions is not None else None,
+            )
             past = self._memory.recall()
-            self._deliverer = Deliverer(specs, log, transform=router.transform, hooks=hooks, past=past)
+            self._deliverer = Deliverer(specs, log, transform=self._transform, hooks=hooks, past=past)
+
+    def _transform(self, event: Event, rule: str, target: str) -> Event:
+        """Change an event as its rule says, if the person has given the permission that the rule asks for."""
+        required = self._router.required(rule)
+        if required is not None and not self._permitted(event, required):
+            group = f" ({required.group})" if required.group else ""
+            raise Withheld(f"{rule}: no permission for {required.channel}{group}")
+        return self._router.transform(event, rule, target)
+
+    def _permitted(self, event: Event, required: RequireEntry) -> bool:
+        if self._permissions is None:
+            return False
+        said = self._permissions.last_word(event.profile, required.channel, required.group)
+        return required.unknown == "allow" if said is None else said
 
     def _attempted(self, attempt: Attempt) -> None:
         verdict = attempt.verdict.value
@@ -139,6 +171,9 @@ class Gateway:
 
     def _lost(self, source: str, target: str, loss: Loss) -> None:
         self._delivery.loss(source, target, loss.path, loss.outcome)
+
+    def _warned(self, rule: str, event: str, target: str, loss: Loss) -> None:
+        self.logger.warning("loss", rule=rule, event_id=event, target=target, path=loss.path, reason=loss.reason)
 
     async def start(self) -> None:
         """Begin to deliver."""
@@ -260,10 +295,22 @@ async def _open(stack: contextlib.AsyncExitStack, config: Checked, role: Role, *
     stack.push_async_callback(log.close)
     directory = await Directory.open(Path(config.log.sqlite + ".people"), log, _minters(config))
     stack.push_async_callback(directory.close)
-    gateway = Gateway(config, role, logger, log, directory)
+    permissions = await _permissions(stack, config, role, log)
+    gateway = Gateway(config, role, logger, log, directory, permissions)
     await gateway.start()
     stack.push_async_callback(gateway.stop)
     return gateway
+
+
+async def _permissions(
+    stack: contextlib.AsyncExitStack, config: Checked, role: Role, log: SqliteLog
+) -> Permissions | None:
+    """Follow who has given which permission, where a rule asks for one and this process delivers."""
+    if role == "ingest" or all(rule.require is None for rule in config.rules):
+        return None
+    permissions = await Permissions.open(Path(config.log.sqlite + ".permissions"), log)
+    stack.push_async_callback(permissions.close)
+    return permissions
 
 
 def _minters(config: Checked) -> dict[str, Callable[[str], str] | None]:

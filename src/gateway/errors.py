@@ -65,5 +65,9 @@ class LogLocked(LogError, UsageError):
     """Another process holds the log; the message names it."""
 
 
+class Withheld(GatewayError):
+    """This event is not for this target after all; it is counted as dropped under the message."""
+
+
 class EncodeError(GatewayError):
     """This event can never be expressed for this target; it is dead-lettered with the message as reason."""

@@ -9,7 +9,7 @@ from gateway.delivery.endpoints import Endpoints, reason_of
 from gateway.delivery.lanes import Item, Lane
 from gateway.delivery.sending import BEHIND, Sender
 from gateway.delivery.spec import Transform
-from gateway.errors import EncodeError
+from gateway.errors import EncodeError, Withheld
 from gateway.event import lane as lane_of
 from gateway.event import load
 from gateway.log.port import Parked, Record
@@ -65,6 +65,10 @@ class Intake:
             raise AssertionError("an item without its event")
         try:
             changed = self._transform(event, item.rule, self._target)
+        except Withheld as error:
+            self._lanes.memory += item.size
+            self._sender.drop(item, str(error))
+            return False
         except EncodeError as error:
             self._bury(item, str(error))
             return False

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from gateway.adapter import Encoded, Verdict
-from gateway.delivery.batching import encode
+from gateway.delivery.batching import Batch, encode
 from gateway.delivery.endpoints import Endpoint
 from gateway.delivery.insisting import insist
 from gateway.delivery.judge import Judgement
 from gateway.delivery.lanes import Item, Lane
+from gateway.delivery.losses import refused
 from gateway.delivery.sending import Sender, Sent
 
 
@@ -71,6 +72,9 @@ class Job:
     def _encoded(self, group: Sequence[Item]) -> list[Encoded]:
         """Return the group's requests; none when it has to come again without its buried events, or smaller."""
         batch = encode(self._endpoint, group)
+        context = self._sender.context
+        if unwanted := refused(context.hooks, context.spec.name, batch.requests, group):
+            batch = Batch([], unwanted)
         for at, reason in batch.failed.items():
             self._sender.bury(group[at], reason, self._endpoint)
         if not batch.requests and not batch.failed:

@@ -23,6 +23,13 @@ class Fate(Enum):
     DELIVERED = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An event that is not for the target after all, and why."""
+
+    why: str
+
+
 @dataclass(slots=True, eq=False)
 class Item:
     """One event on its way to the target."""
@@ -42,10 +49,10 @@ class Item:
     """Unix seconds of the first failure; 0: none yet."""
     durable: bool = False
     """Whether a row of it lies among the parked ones, so that its outcome is settled by itself."""
-    fate: Fate | Parked | DeadLetter | None = None
+    fate: Fate | Dropped | Parked | DeadLetter | None = None
     """What is settled once the cursor passes it."""
     settled: bool = False
-    """Delivered or dead: nothing more to do."""
+    """Delivered, dropped or dead: nothing more to do."""
 
     @property
     def size(self) -> int:

@@ -12,6 +12,7 @@ from gateway.delivery.judge import Judgement, login_judgement, pause_of, quota_p
 from gateway.delivery.lanes import Item, Lane, Lanes
 from gateway.delivery.line import Unanswered
 from gateway.delivery.login import NotLoggedIn
+from gateway.delivery.losses import policy_of
 from gateway.delivery.settling import Settler
 from gateway.delivery.spec import Attempt, Hooks, TargetSpec
 from gateway.log.port import DeadLetter, Parked
@@ -124,6 +125,8 @@ class Sender:
             sources = {at: item.event.source.name for at, item in pairs if item.event is not None}
             for loss in sent.request.lost:
                 self._hooks.on_loss(sources.get(loss.event, ""), self._spec.name, loss)
+        if self._hooks.policies is not None and sent.request.lost:
+            self._warn(sent)
         if self._hooks.observe is not None:
             self._hooks.observe(
                 Attempt(
@@ -139,9 +142,25 @@ class Sender:
                 )
             )
 
+    def _warn(self, sent: Sent) -> None:
+        """Tell of losses that rules want to be told of."""
+        hooks = self._hooks
+        if hooks.policies is None or hooks.on_warning is None:
+            return
+        for at, item in zip(sent.request.events, sent.items, strict=True):
+            policies = hooks.policies(item.rule, self._spec.name)
+            for loss in sent.request.lost:
+                if loss.event == at and item.event is not None and policy_of(policies, loss) == "warn":
+                    hooks.on_warning(item.rule, item.event.id, self._spec.name, loss)
+
     def delivered(self, item: Item) -> None:
         """The target has an event."""
         self._settler.delivered(item)
+        self._lanes.settled(item)
+
+    def drop(self, item: Item, why: str) -> None:
+        """An event is not for the target after all."""
+        self._settler.dropped(item, why)
         self._lanes.settled(item)
 
     def bury(self, item: Item, reason: str, endpoint: Endpoint | None = None, sent: Sent | None = None) -> None:

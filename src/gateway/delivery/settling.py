@@ -1,12 +1,12 @@
 """Tells the log what became of events: many at a time, and the cursor only over what is settled without a gap."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
 from gateway.delivery.bell import Bell
-from gateway.delivery.lanes import Fate, Item, Lane
+from gateway.delivery.lanes import Dropped, Fate, Item, Lane
 from gateway.errors import LogError
 from gateway.log.port import DeadLetter, Log, Parked, Settlement
 
@@ -46,6 +46,7 @@ class Settler:
         self._unpark: list[int] = []
         self._dead: list[DeadLetter] = []
         self._delivered = 0
+        self._dropped: Counter[str] = Counter()
         self._touched: list[Lane] = []
         self._count = 0
         self._stopping = False
@@ -66,6 +67,15 @@ class Settler:
             self._decide(item, Fate.DELIVERED)
         self._mark()
 
+    def dropped(self, item: Item, why: str) -> None:
+        """It is not for the target after all."""
+        if item.durable:
+            self._release(item)
+            self._dropped[why] += 1
+        else:
+            self._decide(item, Dropped(why))
+        self._mark()
+
     def dead(self, item: Item, letter: DeadLetter) -> None:
         """It is given up on."""
         if item.durable:
@@ -84,7 +94,7 @@ class Settler:
             self._decide(item, row)
         self._mark()
 
-    def _decide(self, item: Item, fate: Fate | Parked | DeadLetter) -> None:
+    def _decide(self, item: Item, fate: Fate | Dropped | Parked | DeadLetter) -> None:
         item.lane.unflushed += isinstance(fate, Parked) - isinstance(item.fate, Parked)
         item.fate = fate
 
@@ -156,24 +166,27 @@ class Settler:
         return passed
 
     def _settlement(self, passed: list[Item]) -> Settlement | None:
-        park, dead, delivered = list(self._rows.values()), self._dead, self._delivered
+        park, dead, delivered, dropped = list(self._rows.values()), self._dead, self._delivered, self._dropped
         for item in passed:
             if isinstance(item.fate, Parked):
                 item.durable = True
                 park.append(item.fate)
             elif isinstance(item.fate, DeadLetter):
                 dead.append(item.fate)
+            elif isinstance(item.fate, Dropped):
+                dropped[item.fate.why] += 1
             else:
                 delivered += 1
         cursor = passed[-1].seq if passed else self._cursor
         if not self.window:
             cursor = max(cursor, self.place)
         unpark, self._unpark, self._rows, self._dead, self._delivered = self._unpark, [], {}, [], 0
+        self._dropped = Counter()
         if cursor == self._cursor and not (park or dead or unpark):
             return None
         moved = None if cursor == self._cursor else cursor
         self._cursor = cursor
-        return Settlement(cursor=moved, delivered=delivered, park=park, unpark=unpark, dead=dead)
+        return Settlement(cursor=moved, delivered=delivered, park=park, unpark=unpark, dead=dead, dropped=dropped)
 
     def _settled(self, passed: list[Item], touched: list[Lane]) -> None:
         for lane in touched:

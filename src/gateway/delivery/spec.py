@@ -1,7 +1,7 @@
 """What delivery is told about a target, and what it tells about its work."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -11,7 +11,10 @@ from gateway.adapter import Adapter, Loss, Settings, Verdict, Window, default_op
 from gateway.event import Event
 
 Transform = Callable[[Event, str, str], Event]
-"""(event, rule, target) -> the event as the rule changes it. `EncodeError` dead-letters it."""
+"""(event, rule, target) -> the event as the rule changes it. `EncodeError` dead-letters it, `Withheld` drops it."""
+
+
+LossPolicy = Literal["allow", "warn", "refuse"]
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
@@ -117,11 +120,20 @@ class TargetState(Struct, frozen=True, kw_only=True):
 
 
 class Hooks(Struct, frozen=True, kw_only=True):
-    """What the caller wants to hear. Called on the event loop, so they must be quick; a state tells their errors."""
+    """What the caller wants to hear and to decide.
+
+    Called on the event loop, so they must be quick; a state tells their errors.
+    """
 
     observe: Callable[[Attempt], None] | None = None
     on_loss: Callable[[str, str, Loss], None] | None = None
     """(source, target, loss), once for each loss of each request sent."""
+    policies: Callable[[str, str], Mapping[str, LossPolicy]] | None = None
+    """(rule, target) -> what to do about losses, by path. A refused event is dead-lettered instead of sent."""
+    on_warning: Callable[[str, str, str, Loss], None] | None = None
+    """(rule, event id, target, loss), for losses whose policy is to warn."""
+    before: Callable[[], Awaitable[None]] | None = None
+    """Awaited before events are taken in, so that what rules look up is known. It may raise `LogError`."""
 
 
 class LimiterState(Struct, frozen=True, kw_only=True):

@@ -242,6 +242,7 @@ class Worker:
 
     async def _load(self, lane: Lane) -> None:
         """Take a lane's first rows into memory."""
+        await self._before()
         flushed = lane.unflushed == 0
         rows = await self._log.parked(self.spec.name, lane.key, LOAD_AT_ONCE)
         lane.more = len(rows) == LOAD_AT_ONCE or not flushed
@@ -261,12 +262,18 @@ class Worker:
             return False
         self._exhausted = True
         records, place = await self._log.read(spec.name, settler.place, room, memory // FACTOR)
+        if records:
+            await self._before()
         self._trouble = ""
         if place <= settler.place and not records:
             return False
         self._exhausted = False
         self._intake.take_in(records, place)
         return True
+
+    async def _before(self) -> None:
+        if self._hooks.before is not None:
+            await self._hooks.before()
 
     async def _refresh(self) -> None:
         """Look for lanes that wait in the log, from an earlier run or put back by a person."""

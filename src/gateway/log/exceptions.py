@@ -147,11 +147,16 @@ def drop(connection: sqlite3.Connection, ids: Sequence[int], reason: str) -> int
         "DELETE FROM dead WHERE id IN (SELECT value FROM json_each(?)) RETURNING target", (_json(ids),)
     ).fetchall()
     for (target,) in gone:
-        connection.execute(
-            "INSERT INTO dropped VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET events = events + 1",
-            (target, f"dead letter: {reason}"),
-        )
+        count_dropped(connection, target, f"dead letter: {reason}", 1)
     return len(gone)
+
+
+def count_dropped(connection: sqlite3.Connection, target: str, reason: str, events: int) -> None:
+    """Count events that are dropped after they were accepted for a target."""
+    connection.execute(
+        "INSERT INTO dropped VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET events = events + excluded.events",
+        (target, reason, events),
+    )
 
 
 def _json(ids: Sequence[int]) -> str:

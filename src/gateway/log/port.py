@@ -1,6 +1,6 @@
 """What a log does, whatever engine is under it. One contract suite runs over all engines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -77,8 +77,10 @@ class Settlement(Struct, kw_only=True):
     park: Sequence[Parked] = ()
     """Inserts, or replaces a row of the same event."""
     unpark: Sequence[int] = ()
-    """Events (seq) that wait no longer, because they were delivered or are in `dead`."""
+    """Events (seq) that wait no longer, because they were delivered, dropped, or are in `dead`."""
     dead: Sequence[DeadLetter] = ()
+    dropped: Mapping[str, int] = {}
+    """Why -> events counted as dropped by this settlement: as with `delivered`, those the cursor passes or unparked."""
 
 
 class TargetStatus(Struct, frozen=True, kw_only=True):

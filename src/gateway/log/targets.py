@@ -49,6 +49,8 @@ def settle(connection: sqlite3.Connection, name: str, settlement: Settlement) ->
         exceptions.bury(connection, name, letter)
     if settlement.unpark:
         exceptions.unpark(connection, name, settlement.unpark)
+    for reason, events in settlement.dropped.items():
+        exceptions.count_dropped(connection, name, reason, events)
 
 
 def hold(connection: sqlite3.Connection, name: str, place: int | None, now_ms: int) -> None:

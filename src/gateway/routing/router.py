@@ -1,6 +1,6 @@
 """Runs the rules: decides at accept, transforms at delivery."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gateway.decision import UNROUTED, Decision
@@ -105,21 +105,19 @@ class Router:
             raise EncodeError(f"the rule {rule!r} no longer sends to {target!r}; route it anew or drop it")
         return send
 
-    def policies(self, rule: str, target: str) -> dict[str, Policy]:
+    def policies(self, rule: str, target: str) -> Mapping[str, Policy]:
         """Return what a rule wants done about losses, by path; empty when nothing."""
         send = self._sends.get((rule, target))
-        if send is None or all(policy == "allow" for policy in send.on_loss.values()):
-            return {}
-        return dict(send.on_loss)
+        return {} if send is None else send.on_loss
 
     def required(self, rule: str) -> RequireEntry | None:
         """Return the permission that a rule asks for."""
         return self._requires.get(rule)
 
     @property
-    def asks_for_permissions(self) -> bool:
-        """Whether any rule asks for one."""
-        return bool(self._requires)
+    def minds_losses(self) -> bool:
+        """Whether any rule wants anything done about losses."""
+        return any(policy != "allow" for send in self._sends.values() for policy in send.on_loss.values())
 
 
 def _up_to_the_end(rules: Iterable[Rule]) -> Iterable[Rule]:

@@ -32,9 +32,12 @@ class MemoryTarget:
         assert rows <= passed | set(self.parked), "a row is parked when the cursor passes it, or changed"
         assert dead <= passed | unparked, "a letter is written when the cursor passes it, or with its row"
         assert not rows & dead
-        assert settlement.delivered == len((passed | unparked) - rows - dead)
+        dropped = sum(settlement.dropped.values())
+        assert settlement.delivered + dropped == len((passed | unparked) - rows - dead)
         self.cursor = settlement.cursor or self.cursor
         self.delivered += settlement.delivered
+        for reason, events in settlement.dropped.items():
+            self.dropped[reason] = self.dropped.get(reason, 0) + events
         for row in settlement.park:
             self.parked[row.seq] = row
         for seq in unparked:

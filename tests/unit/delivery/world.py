@@ -134,12 +134,15 @@ class World:
         seed: int = 1,
         draw: Callable[[], float] | None = None,
         transform: Any = None,
+        policies: Any = None,
         **spec: Any,
     ) -> None:
         self.vendors = vendors or (Vendor(),)
         self.names = ["crm", "mail"][: len(self.vendors)]
         self.attempts: list[Attempt] = []
         self.losses: list[tuple[str, str, str]] = []
+        self.warnings: list[tuple[str, str, str, str]] = []
+        self._policies = policies
         self.log = log or MemoryLog(self.names)
         self._adapter = adapter or make_adapter()
         self._spec = {"credentials": {"key": "s3cret"}, **spec}
@@ -159,6 +162,8 @@ class World:
         hooks = Hooks(
             observe=self.attempts.append,
             on_loss=lambda source, target, loss: self.losses.append((source, target, loss.path)),
+            policies=self._policies,
+            on_warning=lambda *said: self.warnings.append((*said[:3], said[3].path)),
         )
         self.deliverer = Deliverer(
             specs,
