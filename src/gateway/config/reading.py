@@ -5,15 +5,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from gateway import yamlfile
-from gateway.config.checks import Section, check, check_rules
+from gateway.config.checks import Found, check, check_rules
 from gateway.config.model import Checked, Config, LogConfig
+from gateway.config.routes import RouteReader, compiled
 from gateway.errors import ConfigError, Problem
-from gateway.routing import Rule, RuleEntry, Wrong, compile_rule
 from gateway.shape_check import problems
 from gateway.yamlfile import Document, Place
 
@@ -27,24 +27,37 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Checked:
     document = yamlfile.read(path)
     found = list(document.problems)
     value = _substituted(document, document.value, (), environ, path.parent, found)
-    found += problems(document, value, Config)
-    if found:
+    shape = list(problems(document, _without_rules(value), Config))
+
+    def fill(document: Document, value: Any, folder: Path) -> Any:
+        return _substituted(document, value, (), environ, folder, found)
+
+    reader = RouteReader(fill)
+    written = reader.read(document, value, path.parent)
+    rules = compiled(written, reader.found)
+    found += shape + reader.found
+    if shape or not isinstance(value, dict):
         raise ConfigError(_masked(found, document.value, value))
-    written = _rules(document, value, path.parent, environ, found)
-    config = msgspec.convert({**value, "routes": []}, Config)
-    rules = tuple(compiled(written, found))
-    checked = _checked(config, path.parent, rules, [document.name, *(one.section.document.name for one in written)])
+    checked = _checked(msgspec.convert({**value, "routes": []}, Config), path, rules)
     found += check(document, checked)
-    found += check_rules(list(zip(rules, [one.section for one in written], strict=True)), checked)
+    found += check_rules(rules, checked)
     if found:
         raise ConfigError(_masked(found, document.value, value))
     return checked
 
 
-def _checked(config: Config, folder: Path, rules: tuple[Rule, ...], files: list[str]) -> Checked:
+def _without_rules(value: Any) -> Any:
+    """Return a document whose rules are looked at one by one."""
+    if not isinstance(value, dict) or not isinstance(value.get("routes"), list):
+        return value
+    return {**value, "routes": [one if isinstance(one, str) else "" for one in value["routes"]]}
+
+
+def _checked(config: Config, path: Path, rules: Found) -> Checked:
     given = {name: getattr(config, name) for name in Config.__struct_fields__}
-    given["log"] = _absolute(config.log, folder)
-    return Checked(**given, rules=rules, files=tuple(dict.fromkeys(files)))
+    given["log"] = _absolute(config.log, path.parent)
+    files = dict.fromkeys([str(path), *(section.document.name for _, section in rules)])
+    return Checked(**given, rules=tuple(rule for rule, _ in rules), files=tuple(files))
 
 
 def _masked(found: list[Problem], *documents: Any) -> list[Problem]:
@@ -115,70 +128,3 @@ def _from_file(folder: Path, name: str) -> tuple[str, str | None]:
 
 def _absolute(log: LogConfig, folder: Path) -> LogConfig:
     return msgspec.structs.replace(log, sqlite=str((folder / log.sqlite).absolute()))
-
-
-# --- routes ---
-
-
-class _Written(NamedTuple):
-    """A rule as it stands in a file."""
-
-    section: Section
-    folder: Path
-    """What its relative paths are relative to."""
-
-
-def compiled(written: list[_Written], found: list[Problem]) -> Iterator[Rule]:
-    """Yield the rules, and report every problem where it stands."""
-    for section, folder in written:
-        wrong: list[Wrong] = []
-        yield compile_rule(section.value, folder, wrong.append)
-        found += [_problem(section, one) for one in wrong]
-
-
-def _problem(section: Section, wrong: Wrong) -> Problem:
-    place = (*section.place, *wrong.place)
-    if wrong.offset is None:
-        return section.document.problem(place, wrong.message, at_key=wrong.at_key)
-    return section.document.within(place, wrong.offset, wrong.message)
-
-
-def _rules(
-    document: Document, value: Any, folder: Path, environ: Mapping[str, str], found: list[Problem]
-) -> list[_Written]:
-    rules: list[_Written] = []
-    for index, entry in enumerate(value.get("routes", [])):
-        place = ("routes", index)
-        if isinstance(entry, str):
-            for path in _route_files(document, place, folder / entry, found):
-                rules += _rule_file(path, environ, found)
-        else:
-            rules.append(_Written(Section(document, entry, place), folder))
-    return rules
-
-
-def _route_files(document: Document, place: Place, path: Path, found: list[Problem]) -> list[Path]:
-    if path.is_dir():
-        files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
-        if not files:
-            found.append(document.problem(place, f"no .yaml files in {path}"))
-        return files
-    if not path.is_file():
-        found.append(document.problem(place, f"no such file: {path}"))
-        return []
-    return [path]
-
-
-def _rule_file(path: Path, environ: Mapping[str, str], found: list[Problem]) -> list[_Written]:
-    try:
-        document = yamlfile.read(path)
-    except ConfigError as error:
-        found += error.problems
-        return []
-    before = len(found)
-    found += document.problems
-    value = _substituted(document, document.value, (), environ, path.parent, found)
-    found += problems(document, value, list[RuleEntry])
-    if len(found) > before:
-        return []
-    return [_Written(Section(document, entry, (index,)), path.parent) for index, entry in enumerate(value)]
