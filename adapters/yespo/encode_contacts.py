@@ -69,15 +69,16 @@ def _check_size(body: bytes, most: int) -> None:
 
 def _subscription(event: Event, contact: Json, lost: list[Lost]) -> Json:
     """Return the call that subscribes a contact: with those channels alone that were agreed to."""
-    kept = kept_of(event).get("form")
+    form: Json = kept_of(event).get("form") or {}
     _restrict(event, contact, lost)
     body: Json = {"contact": contact}
     groups = list(dict.fromkeys(change.group for change in event.consent if change.group is not None))
     if groups:
-        body["groups"] = groups
+        sent = form.get("groups")
+        body["groups"] = sent if isinstance(sent, list) and list(dict.fromkeys(sent)) == groups else groups
     if event.consent and event.consent[0].wording is not None:
         body["formType"] = event.consent[0].wording
-    for name, value in (kept or {}).items():
+    for name, value in form.items():
         body.setdefault(name, value)
     for at, change in enumerate(event.consent):
         if change.at is not None:

@@ -114,6 +114,7 @@ def write_event(job: Job) -> Written:
     _write_fields(job, written)
     if profile.traits:
         _write_traits(job, written)
+    close_params(job.shape, written.params, job.kept, native=job.native, wrap=job.wrap)
     _write_rest(job, written)
     return written
 
@@ -133,7 +134,7 @@ def _key(who: dict[str, str], job: Job) -> str | None:
 
 
 def _write_fields(job: Job, written: Written) -> None:
-    """Write commerce, context and properties, in the forms that the event's type wants."""
+    """Write commerce, context and properties."""
     event, shape = job.event, job.shape
     items = () if event.commerce is None else event.commerce.items
     raw = job.kept.get("raw") or {}
@@ -149,7 +150,6 @@ def _write_fields(job: Job, written: Written) -> None:
         written.lost += [Lost(path, "dropped", reason) for path in homeless if not path.startswith("properties.")]
     if not job.native:
         _complete(event, shape, fields, written.lost)
-    close_params(shape, fields, job.kept, native=job.native, wrap=job.wrap)
     written.params.update(fields)
 
 
@@ -258,7 +258,7 @@ def _write_traits(job: Job, written: Written) -> None:
         written.free[key] = path
         if not identify:
             written.lost.append(Lost(path, "renamed", BECOMES_PARAM, key))
-        elif (read := _meaning(shape.table, key)) is not None:
+        elif not native and (read := _meaning(shape.table, key)) is not None:
             written.lost.append(Lost(path, "renamed", f"Yespo takes it for {read}.", key))
 
 
@@ -304,10 +304,8 @@ def _write_name(event: Event, written: Written) -> None:
 
 def _restore(event: Event, kept: Mapping[str, Any], params: Json) -> None:
     """Put back what was set aside of an event that came from Yespo."""
-    has_items = event.commerce is not None and bool(event.commerce.items)
     for name, value in (kept.get("keep") or _NOTHING).items():
-        if name not in params and not (has_items and name in LINE_KEYS):
-            params[name] = value
+        params.setdefault(name, value)
     if "contact" in kept and "contactJson" not in params:
         params["contactJson"] = kept["contact"]
     if "date" in kept and event.occurred_at is not None and "date" not in params:

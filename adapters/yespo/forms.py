@@ -14,7 +14,6 @@ from .wire import Json, structure
 
 ARRAY: Final = "array"
 OBJECT: Final = "object"
-LIST: Final = "list"
 
 LINE_KEYS: Final = frozenset({"items", "cartItems", "products", "product"})
 ONE: Final = "product"
@@ -89,14 +88,13 @@ def _open_lines(keys: tuple[str, ...], flat: Json, texts: Texts, keep: Json, for
 def _rows(key: str, value: Any) -> tuple[list[Any] | None, str | None]:
     """Return the rows of a product list and the form it came in; None when it is none."""
     if isinstance(value, list):
-        form = LIST if key == ONE else None
-        return (value, form) if all(isinstance(row, dict) for row in value) else (None, None)
+        return (value, None) if all(isinstance(row, dict) for row in value) else (None, None)
     if not isinstance(value, dict):
         return None, None
     inner = value.get(ARRAY)
     if len(value) == 1 and isinstance(inner, list) and all(isinstance(row, dict) for row in inner):
         return inner, ARRAY
-    return ([value], None) if key == ONE and value else (None, None)
+    return ([value], OBJECT) if key == ONE and value else (None, None)
 
 
 # --- out -------------------------------------------------------------------------------------------------
@@ -110,7 +108,8 @@ def close_params(shape: Shape, fields: Json, kept: Mapping[str, Any], *, native:
     if param is not None and (not native or param in forms):
         _nest(param, fields)
     for key in LINE_KEYS & fields.keys():
-        fields[key] = _closed(key, fields[key], forms.get(key), wrap=wrap and not native)
+        form = forms.get(key) if native else OBJECT if key == ONE else ARRAY if wrap else None
+        fields[key] = _closed(fields[key], form)
     if native:
         for name in texts.keys() & fields.keys():
             _write_text(name, texts[name], fields)
@@ -126,12 +125,12 @@ def _nest(param: str, fields: Json) -> None:
         fields[param] = {name.removeprefix(prefix): value for name, value in members.items()}
 
 
-def _closed(key: str, value: Any, form: Any, *, wrap: bool) -> Any:
+def _closed(value: Any, form: Any) -> Any:
     if not isinstance(value, list):
         return value
-    if form == ARRAY or (wrap and key != ONE):
+    if form == ARRAY:
         return {ARRAY: value}
-    return value[0] if key == ONE and form != LIST and len(value) == 1 else value
+    return value[0] if form == OBJECT and len(value) == 1 else value
 
 
 def _write_text(name: str, before: Any, fields: Json) -> None:
