@@ -283,15 +283,15 @@ class Writer:
 
     def _look_around(self) -> None:
         now = time.monotonic()
-        if now - self._looked_at < TICK_S or self._stopping:
+        if self._stopping or (now - self._looked_at < TICK_S and not self._finish_wal):
             return
         self._looked_at = now
         try:
-            self._look_for_others()
-            self._do_chores(now)
             if self._finish_wal:
                 self._finish_wal = False
                 self._connected().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._look_for_others()
+            self._do_chores(now)
         except sqlite3.Error as error:
             self.fault = _text(error)
 
