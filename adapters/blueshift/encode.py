@@ -91,4 +91,6 @@ def _batch(parts: Sequence[_Part], frame: tuple[bytes, bytes]) -> Encoded:
 
 
 def _losses(parts: Sequence[_Part]) -> tuple[Loss, ...]:
-    return tuple([Loss(part.event, *lost) for part in parts for lost in part.lost])
+    return tuple([
+        Loss(part.event, lost.path, lost.outcome, lost.reason, lost.to) for part in parts for lost in part.lost
+    ])  # fmt: skip

@@ -6,7 +6,9 @@ numeric value, at most 64 characters.
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from gateway.adapter import EncodeError, Event, Shape
 
@@ -25,7 +27,7 @@ GRANTED_BY_EVENT: Final = {"subscribe": True, "unsubscribe": False}
 """Events whose name says a permission: for e-mail."""
 
 
-class Lost(NamedTuple):
+class Lost(Struct, frozen=True):
     """What happened to one leaf of an event: a `Loss` before it is known which event of a batch it is."""
 
     path: str

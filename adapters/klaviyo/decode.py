@@ -201,7 +201,7 @@ def event(
     raw, left = person.raw.copy(), _left(it, value, metric.service)
     dedupe_key, money = _key(it, properties, raw), _money(it, value, properties, raw)
     shape = VOCABULARY.decode(metric.name)
-    lifted, commerce = shape.lift(properties, **money)
+    lifted, commerce = shape.lift(properties, money)
     if lifted.raw:
         raw.update(lifted.raw)
     about, vendor_name = person.profile, shape.vendor_name

@@ -41,6 +41,7 @@ FLAT: Final = "item"
 _FIRST: Final = f"{ITEMS}[0]"
 
 _NO_KEYS: Final[frozenset[str]] = frozenset()
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Lines(NamedTuple):
@@ -80,7 +81,7 @@ class Shape:
         self._write_item = table.writer("item")
         self._line_keys = frozenset((lines.at, *lines.also)) if lines else _NO_KEYS
 
-    def lift(self, source: Mapping[str, Any], **more: Any) -> tuple[Lifted, Commerce | None]:
+    def lift(self, source: Mapping[str, Any], more: Mapping[str, Any] = _NOTHING) -> tuple[Lifted, Commerce | None]:
         """Take a vendor's flat properties apart; returns the fields, and the commerce part with all products.
 
         Args:
