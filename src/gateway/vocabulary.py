@@ -219,32 +219,49 @@ def _joined(free: dict[str, Any], fields: dict[str, Any], at: str, lost: list[st
 # --- files -----------------------------------------------------------------------------------------------
 
 
-class _LinesEntry(Struct, frozen=True, forbid_unknown_fields=True):
+class LinesEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a vendor's events hold their product lines."""
+
     at: str
+    """The key of the list."""
     each: str
+    """The table of one line."""
     also: tuple[str, ...] = ()
+    """Other keys that are read, never written."""
 
 
-class _EventEntry(Struct, frozen=True, rename={"as_": "as"}, forbid_unknown_fields=True):
+class EventEntry(Struct, frozen=True, rename={"as_": "as"}, forbid_unknown_fields=True):
+    """What a vendor calls one event."""
+
     as_: str
+    """The vendor's name, which is written."""
     also: tuple[str, ...] = ()
+    """Other names that are read, never written."""
     kind: Kind = "track"
     tables: tuple[str, ...] = ()
-    lines: _LinesEntry | bool = True
+    """Tables of its fields, before those of `always`."""
+    lines: LinesEntry | bool = True
+    """Its product lines: as in all events, none, or its own."""
 
 
-class _File(Struct, frozen=True, forbid_unknown_fields=True):
+class File(Struct, frozen=True, forbid_unknown_fields=True):
+    """A vocabulary file."""
+
     vendor: str
     tables: dict[str, dict[str, str | Spelling]] = {}
+    """Name of a table -> canonical path -> the vendor's key."""
     always: tuple[str, ...] = ()
-    lines: _LinesEntry | None = None
-    events: dict[str, str | _EventEntry] = {}
+    """Tables of every event."""
+    lines: LinesEntry | None = None
+    """Product lines of every event."""
+    events: dict[str, str | EventEntry] = {}
+    """Canonical name -> the vendor's."""
 
 
 class Vocabulary:
     """All the names of one vendor."""
 
-    def __init__(self, file: _File) -> None:
+    def __init__(self, file: File) -> None:
         self.vendor = file.vendor
         self._tables = {name: _spellings(rows) for name, rows in file.tables.items()}
         self._default_lines = self._lines(file.lines)
@@ -254,11 +271,11 @@ class Vocabulary:
         self._by_name: dict[tuple[Kind, str], Shape] = {}
         self._by_kind: dict[Kind, Shape] = {}
         for name, entry in file.events.items():
-            self._add(name, _EventEntry(entry) if isinstance(entry, str) else entry)
+            self._add(name, EventEntry(entry) if isinstance(entry, str) else entry)
 
-    def _add(self, name: str, entry: _EventEntry) -> None:
+    def _add(self, name: str, entry: EventEntry) -> None:
         own = entry.lines
-        lines = self._lines(own) if isinstance(own, _LinesEntry) else self._default_lines if own else None
+        lines = self._lines(own) if isinstance(own, LinesEntry) else self._default_lines if own else None
         table = self.table(*entry.tables, *self._always)
         shape = Shape(entry.kind, name, entry.as_, entry.also, table, lines)
         for spelling in (entry.as_, *entry.also):
@@ -267,7 +284,7 @@ class Vocabulary:
         if entry.kind != "track":
             self._by_kind.setdefault(entry.kind, shape)
 
-    def _lines(self, entry: _LinesEntry | None) -> Lines | None:
+    def _lines(self, entry: LinesEntry | None) -> Lines | None:
         return None if entry is None else Lines(entry.at, entry.also, self.table(entry.each))
 
     def table(self, *names: str) -> Table:
@@ -326,16 +343,16 @@ def read_vocabulary(path: Path) -> Vocabulary:
     """
     document = yamlfile.read(path)
     try:
-        file = msgspec.convert(document.value, _File)
+        file = msgspec.convert(document.value, File)
     except msgspec.ValidationError:
-        raise ConfigError([*document.problems, *shape_check.problems(document, document.value, _File)]) from None
+        raise ConfigError([*document.problems, *shape_check.problems(document, document.value, File)]) from None
     problems = [*document.problems, *_check_tables(document, file), *_check_events(document, file)]
     if problems:
         raise ConfigError(problems)
     return Vocabulary(file)
 
 
-def _check_tables(document: yamlfile.Document, file: _File) -> Iterator[Problem]:
+def _check_tables(document: yamlfile.Document, file: File) -> Iterator[Problem]:
     for table, rows in file.tables.items():
         seen: dict[str, str] = {}
         for path, spelling in _spellings(rows).items():
@@ -348,13 +365,13 @@ def _check_tables(document: yamlfile.Document, file: _File) -> Iterator[Problem]
                 seen[key] = path
 
 
-def _check_events(document: yamlfile.Document, file: _File) -> Iterator[Problem]:
+def _check_events(document: yamlfile.Document, file: File) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     yield from _check_names(document, file, ("always",), file.always)
     yield from _check_lines(document, file, ("lines",), file.lines)
     yield from _check_rivals(document, file, ("lines",), file.lines, file.always)
     for name, row in file.events.items():
-        entry, place = _EventEntry(row) if isinstance(row, str) else row, ("events", name)
+        entry, place = EventEntry(row) if isinstance(row, str) else row, ("events", name)
         for spelling in (entry.as_, *entry.also):
             if spelling in seen:
                 yield document.problem(place, f"{spelling!r} already stands for {seen[spelling]!r}")
@@ -365,14 +382,14 @@ def _check_events(document: yamlfile.Document, file: _File) -> Iterator[Problem]
         yield from _check_rivals(document, file, (*place, "lines"), lines, tables)
 
 
-def _lines_of(entry: _EventEntry, file: _File) -> _LinesEntry | None:
-    if isinstance(entry.lines, _LinesEntry):
+def _lines_of(entry: EventEntry, file: File) -> LinesEntry | None:
+    if isinstance(entry.lines, LinesEntry):
         return entry.lines
     return file.lines if entry.lines else None
 
 
 def _check_names(
-    document: yamlfile.Document, file: _File, place: yamlfile.Place, names: Sequence[str]
+    document: yamlfile.Document, file: File, place: yamlfile.Place, names: Sequence[str]
 ) -> Iterator[Problem]:
     for name in names:
         if name not in file.tables:
@@ -380,9 +397,9 @@ def _check_names(
 
 
 def _check_lines(
-    document: yamlfile.Document, file: _File, place: yamlfile.Place, entry: _LinesEntry | bool | None
+    document: yamlfile.Document, file: File, place: yamlfile.Place, entry: LinesEntry | bool | None
 ) -> Iterator[Problem]:
-    if not isinstance(entry, _LinesEntry):
+    if not isinstance(entry, LinesEntry):
         return
     yield from _check_names(document, file, (*place, "each"), (entry.each,))
     for path in file.tables.get(entry.each, {}):
@@ -393,9 +410,9 @@ def _check_lines(
 
 def _check_rivals(
     document: yamlfile.Document,
-    file: _File,
+    file: File,
     place: yamlfile.Place,
-    lines: _LinesEntry | None,
+    lines: LinesEntry | None,
     tables: Sequence[str],
 ) -> Iterator[Problem]:
     """Yield where product lines and a field beside them have one key."""
