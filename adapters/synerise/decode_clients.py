@@ -195,7 +195,8 @@ def _read_agreements(agreements: Any, kept: Kept) -> tuple[Any, ...]:
             kept["agreements"] = agreements
         return ()
     changes = consent.read(agreements)
-    if any(type(value) is not bool for value in agreements.values()) or consent.write(changes) != agreements:
+    usual = consent.write(changes)
+    if not agreements or usual != agreements or any(type(value) is not bool for value in agreements.values()):
         kept["agreements"] = agreements
     return changes
 

@@ -22,7 +22,7 @@ from .written import Kept, Report, Written, kept_of, report_residue
 
 SUBSCRIPTIONS: Final = frozenset({"Subscribed", "Unsubscribed"})
 
-_IDENTIFIERS: Final = ("customId", "email", "phone", "uuid", "clientId")
+_IDENTIFIERS: Final = ("customId", "email", "phone", "uuid", "clientId", "custom_id")
 _DATE: Final = re.compile(r"(19|[2-9]\d)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _COUNTRY: Final = re.compile(r"[A-Za-z]{2,3}")
 _SEXES: Final = {
@@ -60,7 +60,7 @@ def write_profile(index: int, event: Event, options: TargetOptions) -> Written:
     _write_traits(event.profile.traits, kept, body, attributes, report)
     if event.properties:
         _write_properties(event.properties, attributes, report)
-    if event.consent:
+    if event.consent or "agreements" in kept.all:
         _write_agreements(event, kept, body, report)
     _report_rest(event, report)
     _restore(kept, body, attributes)
@@ -148,10 +148,13 @@ def _write_ids(who: Profile, kept: Kept, body: dict[str, Any], attributes: dict[
 def _write_traits(
     traits: Mapping[str, Any], kept: Kept, body: dict[str, Any], attributes: dict[str, Any], report: Report
 ) -> None:
+    """Write traits; of what a client of Synerise sent, values stay as they are, nulls within them too."""
     if not traits:
         return
-    for key, value in without_nulls(dict(traits), "profile.traits", report).items():
-        if (key == "displayName" and isinstance(value, str)) or (key == "tags" and (kept.native or _are_tags(value))):
+    if not kept.native or None in traits.values():
+        traits = without_nulls(dict(traits), "profile.traits", report)
+    for key, value in traits.items():
+        if key in _OWN_TRAITS and (kept.native or _OWN_TRAITS[key](value)):
             body[key] = value
         elif kept.native:
             attributes[key] = value
@@ -161,6 +164,14 @@ def _write_traits(
 
 def _are_tags(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(tag, str) for tag in value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_OWN_TRAITS: Final = {"displayName": _is_text, "tags": _are_tags}
+"""Traits with a member of their own, and the form that it has."""
 
 
 def _write_properties(properties: Mapping[str, Any], attributes: dict[str, Any], report: Report) -> None:
@@ -190,7 +201,7 @@ def _put(key: str, value: Any, prefix: str, path: str, attributes: dict[str, Any
 
 def _write_agreements(event: Event, kept: Kept, body: dict[str, Any], report: Report) -> None:
     sent = kept.all.get("agreements")
-    if isinstance(sent, dict) and consent.read(sent) == event.consent:
+    if sent is not None and event.consent == (consent.read(sent) if isinstance(sent, dict) else ()):
         body["agreements"] = sent
         return
     agreements = consent.write(event.consent)
@@ -243,8 +254,6 @@ def _restore(kept: Kept, body: dict[str, Any], attributes: dict[str, Any]) -> No
             attributes.setdefault(key, value)
     elif own is not None and not attributes:
         body["attributes"] = own
-    if "agreements" in kept.all and "agreements" not in body and not kept.part("agreements"):
-        body["agreements"] = kept.all["agreements"]
     for key in kept.all.get("nulls", ()):
         body.setdefault(key, None)
     for key in kept.all.get("null_attributes", ()):

@@ -49,11 +49,18 @@ def currency_of(params: Mapping[str, Any], rows: list[dict[str, Any]] | None) ->
             return named if type(named) is str and named else UNKNOWN
     for key in _OBJECTS:
         if key in params and type(held := params[key]) is dict and "amount" in held:
-            return held.get("currency")
+            return _named(held)
     for row in rows or ():
         for key in _PRICE:
             if type(held := row.get(key)) is dict and "amount" in held:
-                return held.get("currency")
+                return _named(held)
+    return UNKNOWN
+
+
+def _named(held: Mapping[str, Any]) -> Any:
+    currency = held.get("currency")
+    if currency is None or (type(currency) is str and currency):
+        return currency
     return UNKNOWN
 
 
