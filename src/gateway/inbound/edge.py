@@ -159,7 +159,7 @@ class Edge:
             request.source,
             endpoint or None,
             request.method,
-            request.path if endpoint else None,
+            place.found.endpoint.path if place.found else None,
             answer.status,
             events,
             len(request.body),

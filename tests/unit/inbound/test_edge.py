@@ -17,7 +17,7 @@ from gateway.event import Event
 from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources, normal_path
 from gateway.inbound.stats import Stats
-from gateway.telemetry import Logger, make_logger
+from gateway.telemetry import Logger, RequestLine, make_logger
 from gateway.testing.standin import MemoryPeople
 from tests.contract.adapter_cases import everyone
 
@@ -204,3 +204,19 @@ def test_a_fault_of_ours_is_logged_after_the_lines_before_it(capsysbinary: pytes
     assert [line["event"] for line in lines] == ["request", "fault", "request"]
     assert "RuntimeError: broken" in lines[1]["exception"]
     assert lines[1]["request_id"] == lines[2]["request_id"]
+
+
+def test_what_a_path_holds_of_a_person_is_in_no_line() -> None:
+    adapter = everyone()["blueshift"]
+    lines: list[RequestLine] = []
+    logger = make_logger("json", "info")
+    logger.requests = lines.append
+    source = Source("shop", adapter, [{"user_api_key": KEY}], path="/blue")
+    edge = Edge(Sources([source]), Store(adapter), Starlette(), logger, Stats())
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://test") as client:
+            await client.get("/blue/api/v1/customers/ann-9f2c", auth=(KEY, ""))
+
+    asyncio.run(ask())
+    assert [line.path for line in lines] == ["/api/v1/customers/{uuid}"]
