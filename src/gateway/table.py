@@ -122,9 +122,9 @@ class _Part:
     def __init__(self, part: str, slots: Mapping[str, Slot]) -> None:
         self.slots = tuple(slots[name] for name in FIELDS[part] if name in slots)
         self.paths = frozenset(slot.path for slot in self.slots)
-        self.rows = [_row(part, name, slots.get(name)) for name in FIELDS[part]]
+        self.rows = tuple([_row(part, name, slots.get(name)) for name in FIELDS[part]])
         self.write = writer(self.rows)
-        self.put = writer([row for row in self.rows if row.key is not None])
+        self.put = writer(tuple([row for row in self.rows if row.key is not None]))
 
 
 def _row(part: str, name: str, slot: Slot | None) -> Row:
@@ -141,6 +141,8 @@ _NULL: Final = type(None)
 
 _OFTEN: Final = 32
 """So many objects with the same keys are taken apart key by key, before a function is written for their like."""
+_SELDOM: Final = 1_000
+"""So many more, which the function gave up or none could be written for, before it is tried again."""
 _KEYS: Final = 64
 _LETTERS: Final = 2_048
 """Of objects with more keys, or longer ones, none is written: a client's keys must not fill the memory."""
@@ -160,11 +162,11 @@ class Table:
         self._names = {slot.field: slot for part in reversed(FREE_PARTS) for slot in self._slots(part).values()}
         self._free_names = frozenset(self._names)
         self._parts = {part: _Part(part, self._slots(part)) for part in STRUCTS}
-        inner = {field: self._parts[part].rows for part, field in _CONTEXT_PARTS.items()}
+        inner = tuple([(field, self._parts[part].rows) for part, field in _CONTEXT_PARTS.items()])
         self._write_context = writer(self._parts["context"].rows, inner)
         self._lifters: dict[tuple[str, ...], Lifter] = {}
         self._met: dict[int, int] = {}
-        """How often objects came for which no function is written, by the hash of their keys."""
+        """How often objects came that no function could take apart, by the hash of their keys."""
 
     def _add(self, path: str, spelling: Spelling) -> None:
         part, _, field = map(sys.intern, path.rpartition("."))  # a Struct takes interned names twice as fast
@@ -200,10 +202,9 @@ class Table:
         """
         keys = tuple(source)
         known = self._lifters.get(keys)
-        if known is None:
-            self._meet(keys, source)
-        elif (found := known(source.values())) is not None:
-            return found  # type: ignore[no-any-return]  # it is what `_made` returned
+        if known is not None and (found := known(source.values())) is not None:
+            return found  # type: ignore[no-any-return]  # it is a `Lifted`
+        self._meet(keys, source)
         return self._lift(source)
 
     def _meet(self, keys: tuple[str, ...], source: Mapping[str, Any]) -> None:
@@ -212,7 +213,8 @@ class Table:
             return
         mark = hash(keys)
         times = self._met[mark] = self._met.get(mark, 0) + 1
-        if times % _OFTEN == 0 and sum(map(len, keys)) <= _LETTERS:
+        if times == _OFTEN:
+            self._met[mark] = -_SELDOM
             self._learn(keys, source)
         if len(self._met) > _COUNTED:
             self._met.clear()
@@ -220,13 +222,14 @@ class Table:
     def _learn(self, keys: tuple[str, ...], source: Mapping[str, Any]) -> None:
         """Write a function for objects like this one, if more than their keys and types is not to be looked at."""
         rest = self._take(source).rest
-        if not self._free_names.isdisjoint(rest):
+        if sum(map(len, keys)) > _LETTERS or not self._free_names.isdisjoint(rest):
             return
         written = lifter(keys, [self._place(key, type(source[key]), key in rest) for key in keys], Lifted)
         if written(source.values()) is None:
             return
         if len(self._lifters) >= _LIFTERS:
             self._lifters.clear()
+            self._met.clear()
         self._lifters[keys] = written
 
     def _place(self, key: str, kind: type, stays: bool) -> Place | None:

@@ -28,7 +28,8 @@ What becomes text of a program: names of canonical parts and fields, and in a wr
 What a client sent never does: the keys of its objects are reached by names that are made up here.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 # --- writers ---------------------------------------------------------------------------------------------
@@ -49,23 +50,27 @@ class Row(NamedTuple):
     """Whether it is a tuple, which is absent when it is empty."""
 
 
-def writer(rows: Sequence[Row], inner: Mapping[str, Sequence[Row]] | None = None) -> Writer:
-    """Return the function that writes the fields of one part.
+Rows = tuple[Row, ...]
+
+
+@cache
+def writer(rows: Rows, inner: tuple[tuple[str, Rows], ...] = ()) -> Writer:
+    """Return the function that writes the fields of one part: for the tables of all events, mostly the same.
 
     Args:
         rows: its fields, in the order in which they are written.
-        inner: by field, those of the parts within it, which are written after its own.
+        inner: fields that hold parts of their own, with theirs; they are written after its own.
     """
     names: dict[str, Any] = {}
     body = [*_written(rows, "value", "", names)]
-    for field, fields in (inner or {}).items():
+    for field, fields in inner:
         lines = [*_written(fields, "inner", f".{field}", names)] or ["pass"]
         body += [f"inner = value.{field}", "if inner is not None:", *(f"    {line}" for line in lines)]
     write: Writer = _made("write", "value, out, lost, at", body or ["pass"], names)
     return write
 
 
-def _written(rows: Sequence[Row], struct: str, path: str, names: dict[str, Any]) -> Iterator[str]:
+def _written(rows: Rows, struct: str, path: str, names: dict[str, Any]) -> Iterator[str]:
     for row in rows:
         held = f"{struct}.{row.field}"
         yield f"if {held}:" if row.many else f"if {held} is not None:"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import isfinite
 from typing import Any, Final, NamedTuple, get_args
 
@@ -33,10 +33,8 @@ class ValueType(NamedTuple):
 def to_decimal(value: Any) -> Decimal | None:
     """Return the finite number that a JSON value means, numeric text included, else None."""
     kind = type(value)
-    if kind is float and value:
-        return _of_float(value)
     if kind is float:
-        return Decimal(repr(value))
+        return _of_float(value) if value else Decimal(repr(value))
     if kind is int:
         return Decimal(value)
     if kind is str and _NUMBER.fullmatch(value):
@@ -105,6 +103,7 @@ _TYPES: Final[dict[Any, ValueType]] = {
 }
 
 
+@cache
 def type_of(struct: type[Struct], field: str) -> ValueType:
     """Return the type of a canonical field."""
     hint = next(f.type for f in msgspec.structs.fields(struct) if f.name == field)

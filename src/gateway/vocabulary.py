@@ -258,6 +258,11 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
     """Canonical name -> the vendor's."""
 
 
+_OTHERS: Final = 1_024
+_LONGEST_KEPT: Final = 128
+"""So many shapes of events without an entry are kept, of names of so many characters at most."""
+
+
 class Vocabulary:
     """All the names of one vendor."""
 
@@ -270,6 +275,7 @@ class Vocabulary:
         self._by_vendor_name: dict[str, Shape] = {}
         self._by_name: dict[tuple[Kind, str], Shape] = {}
         self._by_kind: dict[Kind, Shape] = {}
+        self._others: dict[tuple[Kind, str], Shape] = {}
         for name, entry in file.events.items():
             self._add(name, EventEntry(entry) if isinstance(entry, str) else entry)
 
@@ -307,14 +313,25 @@ class Vocabulary:
         known = self._by_vendor_name.get(vendor_name)
         if known is not None:
             return known
-        return Shape("track", vendor_name, vendor_name, (), self._default_table, self._default_lines)
+        return self._unknown("track", vendor_name)
 
     def encode(self, event: Event) -> Shape:
         """Return the shape to write an event in: by kind and name, else by kind, else under its own name."""
         known = self._by_name.get((event.kind, event.name)) or self._by_kind.get(event.kind)
         if known is not None:
             return known
-        return Shape(event.kind, event.name, event.name, (), self._default_table, self._default_lines)
+        return self._unknown(event.kind, event.name)
+
+    def _unknown(self, kind: Kind, name: str) -> Shape:
+        """Return the shape of an event that has no entry; those of late are kept."""
+        shape = self._others.get((kind, name))
+        if shape is None:
+            shape = Shape(kind, name, name, (), self._default_table, self._default_lines)
+            if len(self._others) >= _OTHERS:
+                self._others.clear()
+            if len(name) <= _LONGEST_KEPT:
+                self._others[kind, name] = shape
+        return shape
 
 
 def _spellings(rows: Mapping[str, str | Spelling]) -> dict[str, Spelling]:

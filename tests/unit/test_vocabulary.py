@@ -178,6 +178,17 @@ def _anew(table: Table) -> Table:
     return Table({path: Spelling(key, tuple(also)) for path, (key, *also) in rows.items()})
 
 
+def test_a_function_that_gives_up_is_written_anew() -> None:
+    table = Table({"commerce.coupon": Spelling("Coupon"), "commerce.total": Spelling("Total")})
+    null, usual = {"Coupon": None, "Total": 1}, {"Coupon": "MAY", "Total": "1.50"}
+    for _ in range(OFTEN):
+        table.lift(null)
+    first = table._lifters["Coupon", "Total"]
+    for _ in range(2_000):
+        assert table.lift(usual).parts == {"commerce": {"coupon": "MAY", "total": Decimal("1.50")}}
+    assert table._lifters["Coupon", "Total"] is not first
+
+
 def test_what_a_client_sent_is_no_part_of_a_program() -> None:
     hostile = "'): raise SystemExit(1) #\n"
     table = Table(
@@ -447,6 +458,15 @@ def test_a_name_the_vendor_made_up_stays(name: str) -> None:
     names = load_vocabulary("acme", "gateway.scaffold.acme")
     shape = names.decode(name)
     assert shape.name in (name, *(known.name for known in names.shapes()))
+
+
+def test_names_that_nobody_knows_do_not_fill_the_memory(tmp_path: Path) -> None:
+    names = _read(tmp_path, FILE)
+    for number in range(3_000):
+        assert names.decode(f"Danced {number}").name == f"Danced {number}"
+    assert names.decode("x" * 5_000).vendor_name == "x" * 5_000
+    assert len(names._others) <= 1_024
+    assert all(len(name) < 5_000 for _, name in names._others)
 
 
 def test_an_unknown_name_of_a_known_kind_takes_the_shape_of_its_kind(tmp_path: Path) -> None:
