@@ -9,11 +9,11 @@ github.com/Yespo-CDP/yespo-woocommerce, yespo-shopify (bodies that are no events
 
 from typing import Any, Final
 
-from gateway.adapter import Decoded, Event, Request
+from gateway.adapter import Decoded, Event, Rejected, Reply, Request
 
 from .decode import check_identifiers, options_of
 from .decode_event import Moment, read_event, sort_params
-from .errors import ACCEPTED, invalid, not_found
+from .errors import invalid, not_found
 from .forms import STRUCTURES, TEXT_TYPES, as_text
 from .limits import TYPE_LENGTH
 from .names import is_legal
@@ -51,6 +51,22 @@ _PARAMS: Final = {"GUID": "recycleStateId", "OrderNumber": "externalOrderId"}
 _PRODUCT: Final = {"productKey": "productId", "product_id": "productId"}
 
 
+_CORS: Final = (b"Access-Control-Allow-Origin", b"*")
+_ANSWER: Final = Reply(200, (_CORS,))
+
+
+def preflight(request: Request) -> Decoded:
+    """Answer a browser that asks whether its page may send; it may, while the tracker is open."""
+    if not options_of(request).tracker_sites:
+        raise _closed()
+    allowed = ((b"Access-Control-Allow-Methods", b"POST"), (b"Access-Control-Allow-Headers", b"Content-Type"))
+    return Decoded((), Reply(200, (_CORS, *allowed)))
+
+
+def _closed() -> Rejected:
+    return not_found("The tracker is closed; path")
+
+
 def decode_tracker(request: Request) -> Decoded:
     """Return the event in a body with ``GeneralInfo``; any other object is answered and means nothing.
 
@@ -59,17 +75,17 @@ def decode_tracker(request: Request) -> Decoded:
     """
     sites = options_of(request).tracker_sites
     if not sites:
-        raise not_found("The tracker is closed; path")
+        raise _closed()
     body = read_object(request)
     info = body.get("GeneralInfo")
     if not isinstance(info, dict):
-        return Decoded((), ACCEPTED)
+        return Decoded((), _ANSWER)
     if info.get("siteId") not in sites:
         raise invalid("siteId is not one of this source", 403)
     name = info.get("eventName")
     if not isinstance(name, str) or not name.strip() or not is_legal(name, TYPE_LENGTH.value):
         raise invalid("eventName is required")
-    return Decoded((_event(name, info, body, request),), ACCEPTED)
+    return Decoded((_event(name, info, body, request),), _ANSWER)
 
 
 def _event(name: str, info: Json, body: Json, request: Request) -> Event:

@@ -136,6 +136,7 @@ INBOUND: Final = (
         windows=(),
         asks=None,
     ),
+    _inbound("tracker_preflight", "OPTIONS", "/api/v2", decode_tracker.preflight, windows=(), asks=None),
 )
 
 OUTBOUND: Final = (

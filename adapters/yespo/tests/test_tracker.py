@@ -83,3 +83,11 @@ def test_a_visit_has_the_browsers_time() -> None:
 
 def test_a_site_without_a_known_visitor_is_still_seen() -> None:
     assert seen("ProductPage", {"Product": {"productKey": "1"}}).profile.anonymous_id == "cookie-1"
+
+
+def test_a_page_may_ask_while_the_tracker_is_open() -> None:
+    assert (
+        dict(Client(tracker_sites=[SITE]).ask("OPTIONS", "/api/v2").reply.headers)[b"Access-Control-Allow-Origin"]
+        == b"*"
+    )
+    assert Client().refusal("OPTIONS", "/api/v2").status == 404
