@@ -10,7 +10,7 @@ from timeit import Timer
 
 from benchmarks.machine import describe
 from gateway.event import Event, Origin
-from gateway.routing import Match, Router, Rule
+from gateway.routing import Router, rules_of
 
 RULES = 100
 NUMBER = 5_000
@@ -18,8 +18,11 @@ NUMBER = 5_000
 
 def router() -> Router:
     """Return a router of 99 rules that do not fit and one that does."""
-    rules = [Rule(f"rule-{n}", Match(source="shop", name=[f"Never {n} *"]), to="crm") for n in range(RULES - 1)]
-    return Router([*rules, Rule("all", to="crm")], ["crm"])
+    rules = [
+        {"name": f"rule-{n}", "match": {"source": "shop", "name": [f"Never {n} *"]}, "to": "crm"}
+        for n in range(RULES - 1)
+    ]
+    return Router(rules_of([*rules, {"name": "all", "to": "crm"}]), ["crm"])
 
 
 def event(name: str) -> Event:
