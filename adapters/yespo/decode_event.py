@@ -49,7 +49,7 @@ CONSENT: Final = "consent"
 PUSH_TYPES: Final = {"pushnotificationssubscribed": True, "pushnotificationsunsubscribed": False}
 """The mobile SDK's types, which say a permission by their name."""
 
-_STRUCTURES: Final = ("[", "{")
+_OPENING: Final = frozenset("[{")
 
 
 class Sent(Struct):
@@ -69,13 +69,16 @@ def sort_params(params: Iterable[tuple[str, Any]]) -> Sent:
     sent = Sent()
     flat = sent.flat
     for name, value in params:
-        field = IDENTIFIERS.get(name.lower())
-        if field is not None and not isinstance(value, (dict, list)):
-            _take_identifier(sent, field, name, value)
-        elif type(value) is str and value.startswith(_STRUCTURES):
-            open_text(name, value, flat, sent.texts)
-        else:
+        field = IDENTIFIERS.get(name) or IDENTIFIERS.get(name.lower())
+        if field is None:
+            if type(value) is str and value[:1] in _OPENING:
+                open_text(name, value, flat, sent.texts)
+            else:
+                flat[name] = value
+        elif isinstance(value, (dict, list)):
             flat[name] = value
+        else:
+            _take_identifier(sent, field, name, value)
     return sent
 
 

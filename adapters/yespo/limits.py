@@ -72,6 +72,5 @@ PAST_RATE: Final = _rate(100, "past_events")
 """v1 and v2 together."""
 PAST_DELETE_RATE: Final = _rate(5)
 SEARCH_RATE: Final = _rate(50)
-CONTACT_TOKEN_RATE: Final = _rate(150)
 OTHER_RATE: Final = _rate(200, "everything_else")
 """Contacts, orders and all the rest together."""

@@ -96,13 +96,13 @@ def _legal(name: str) -> str:
 
 IDENTIFIERS: Final = {
     "contactid": "contact_id", "contact_id": "contact_id",
-    "externalcustomerid": "user_id",
+    "externalcustomerid": "user_id", "externalCustomerId": "user_id",
     "email": "email", "emailaddress": "email", "useremail": "email", "contactemail": "email",
     "phone": "phone", "sms": "phone", "phonenumber": "phone",
     "pushtoken": "push_token",
     "contactkey": "contact_key", "contact_key": "contact_key",
 }  # fmt: skip
-"""A parameter's name in lower case -> which identifier it is."""
+"""A parameter's name in lower case -> which identifier it is; and the commonest as it is written."""
 
 PRIORITY: Final = ("contact_id", "user_id", "email", "phone", "push_token")
 """In which order they become the key of an event that has none."""
