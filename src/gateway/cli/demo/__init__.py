@@ -40,8 +40,13 @@ SENDERS: Final[tuple[Sender, ...]] = (
 """In the order in which they send."""
 OPTIONS: Final = {"vibetrace": ("--option=strict=true",)}
 """Of the stand-ins: the real Vibetrace refuses events of users it does not know."""
-LIMITS: Final = {v: {"windows": [{"requests": 200, "seconds": 1}]} for v in ("synerise", "vibetrace")}
-"""Vendors that publish no rates: the demo need not be as careful as the adapters are."""
+_FAST: Final = {"windows": [{"requests": 200, "seconds": 1}]}
+"""Some vendors publish no rates: the demo need not be as careful as the adapters are."""
+SETTINGS: Final[dict[str, Any]] = {
+    "synerise": {"limits": _FAST, "options": {"currency": "EUR"}},
+    "vibetrace": {"limits": _FAST},
+}
+"""Of the targets. Synerise wants a currency with every order, and Vibetrace's clients send none."""
 
 
 @click.command()
@@ -102,7 +107,7 @@ def configuration(urls: dict[str, str]) -> bytes:
         "log": {"sqlite": "gateway.db"},
         "sources": {f"from-{v}": {"vendor": v, "path": f"/{v}", "credentials": [KEYS[v]]} for v in urls},
         "targets": {
-            f"to-{v}": {"vendor": v, "base_url": url, "credentials": KEYS[v], "limits": LIMITS.get(v, {})}
+            f"to-{v}": {"vendor": v, "base_url": url, "credentials": KEYS[v], **SETTINGS.get(v, {})}
             for v, url in urls.items()
         },
         "routes": [{"name": "everything-everywhere", "to": [f"to-{v}" for v in urls]}],
