@@ -18,6 +18,8 @@ _THIS_CENTURY: Final = 946_684_800
 _MILLISECONDS: Final = 100_000_000_000
 _ALIKE: Final = 0.6
 """Texts that share so much are forms of one another."""
+_AS_KEY: Final = 0.95
+"""How well a place fits whose key is the leaf's value: nearly as well as one that holds it."""
 _LOOKED_AT: Final = 100
 """Characters of a text that are compared with those of another."""
 
@@ -152,7 +154,7 @@ def best(one: Trace) -> Change | None:
 def _score(one: Trace, change: Change) -> tuple[float, float, int]:
     """Return how well a place fits: by its value before and after, then by its name."""
     if _stands_as_key(one, change):
-        return (1.5, 0.0, -len(change.path))
+        return (_AS_KEY, 0.0, -len(change.path))
     near = _likeness(one.leaf.value, change.old) + 0.5 * _likeness(one.other, change.new)
     return (near, _ratio(change.name, one.leaf.name), -len(change.path))
 
