@@ -1,24 +1,11 @@
-"""Expressions over an event."""
+"""Expressions over an event: CEL's syntax and semantics, checked when they are loaded, run as Python functions.
 
-from typing import Any, Literal
+``docs/expressions.md`` is the language's reference; ``docs/adr/0005-expressions.md`` says why it is so.
 
+The way of an expression: text → `tree` (`parser`) → `plan` (`checker`) → Python (`writer`).
+"""
 
-class ExpressionError(Exception):
-    """What is wrong with an expression, and where."""
+from gateway.expressions.errors import ExpressionError
+from gateway.expressions.expression import Expression, Wants, compile  # noqa: A004  always with its module's name
 
-    message: str = ""
-    offset: int = 0
-    length: int = 1
-
-
-class Expression:
-    """A compiled expression."""
-
-    def __call__(self, event: Any) -> Any:
-        """Evaluate."""
-        raise NotImplementedError
-
-
-def compile(text: str, *, wants: Literal["bool", "any"] = "any") -> Expression:
-    """Compile."""
-    raise ExpressionError("not here yet")
+__all__ = ["Expression", "ExpressionError", "Wants", "compile"]
