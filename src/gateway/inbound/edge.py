@@ -49,14 +49,17 @@ class Edge:
     """Answers every request as the vendor of its source would."""
 
     def __init__(self, sources: Sources, store: Store, fallback: App, logger: Logger, stats: Stats) -> None:
-        self._sources = sources
-        self._store = store
+        self.replace(sources, store, logger)
         self._fallback = fallback
-        self._logger = logger
-        self._say = logger.requests
         self._stats = stats
         self._clock = time.monotonic
         self._room = bodies.Room()
+
+    def replace(self, sources: Sources, store: Store, logger: Logger) -> None:
+        """Answer requests that begin from now on by these; those under way end as they began."""
+        self._served = (sources, store)
+        self._logger = logger
+        self._say = logger.requests
 
     async def __call__(self, scope: Scope, receive: bodies.Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -64,15 +67,16 @@ class Edge:
             await self._fallback(scope, receive, send)
             return
         started = self._clock()
-        place = self._sources.place(scope["method"], scope["path"], scope["headers"])
+        sources, store = self._served
+        place = sources.place(scope["method"], scope["path"], scope["headers"])
         if place is None:
             self._stats.of("", "").add(NOWHERE.status, 0, 0.0)
             await send(_start(NOWHERE, (), request_id()))
             await send({"type": "http.response.body", "body": NOWHERE.body})
             return
-        request = self._request(scope, place)
+        request = _request(scope, place, store)
         try:
-            answer, more, events = await self._accept(place, request, receive)
+            answer, more, events = await self._accept(place, store, request, receive)
         except bodies.Disconnected:
             return
         except Exception as error:  # noqa: BLE001  # the client gets the vendor's own words whatever it was
@@ -81,24 +85,7 @@ class Edge:
         await send({"type": "http.response.body", "body": answer.body})
         self._record(place, request, answer, events, self._clock() - started)
 
-    def _request(self, scope: Scope, place: Place) -> Request:
-        source, path, found = place
-        return Request(
-            method=scope["method"],
-            path=path,
-            query=scope["query_string"].decode("latin-1"),
-            raw_headers=scope["headers"],
-            body=b"",
-            id=request_id(),
-            received_at=datetime.now(UTC),
-            source=source.name,
-            new_id=uuid7,
-            people=self._store.people(source.name),
-            params=found.params if found else {},
-            options=source.options,
-        )
-
-    async def _accept(self, place: Place, request: Request, receive: bodies.Receive) -> Outcome:
+    async def _accept(self, place: Place, store: Store, request: Request, receive: bodies.Receive) -> Outcome:
         source, _, found = place
         if found is None:
             return _unknown(source, request), (), 0
@@ -114,7 +101,7 @@ class Edge:
         if endpoint.auth is not None:
             _authenticate(source, endpoint, request)
         if found.people:
-            await self._store.known()
+            await store.known()
         try:
             decoded = endpoint.decode(request)
         except Rejected as rejected:
@@ -122,7 +109,7 @@ class Edge:
         events = decoded.events
         headers = self._count(source, found, len(events))
         if events:
-            await self._store.append(source, events, decoded.once)
+            await store.append(source, events, decoded.once)
         return decoded.reply, headers, len(events)
 
     def _count(self, source: Source, found: Found, events: int) -> tuple[tuple[bytes, bytes], ...]:
@@ -168,6 +155,24 @@ class Edge:
             datetime.now(UTC),
         )
         self._say(line)
+
+
+def _request(scope: Scope, place: Place, store: Store) -> Request:
+    source, path, found = place
+    return Request(
+        method=scope["method"],
+        path=path,
+        query=scope["query_string"].decode("latin-1"),
+        raw_headers=scope["headers"],
+        body=b"",
+        id=request_id(),
+        received_at=datetime.now(UTC),
+        source=source.name,
+        new_id=uuid7,
+        people=store.people(source.name),
+        params=found.params if found else {},
+        options=source.options,
+    )
 
 
 def _name(place: Place) -> str:
