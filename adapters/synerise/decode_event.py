@@ -145,10 +145,12 @@ def read_params(shape: Shape, params: dict[str, Any], kept: Kept) -> tuple[Lifte
     currency = currency_of(params, rows)
     if currency is not UNKNOWN:
         _open(params, rows, currency, kept)
-    _put_second(params, "ItemUrlAddress" if shape is _VIEW else "url")
+    spare = _put_second(params, shape)
     for row in rows or ():
-        _put_second(row, "productUrl")
+        _put_second(row, None)
     lifted, commerce = shape.lift(params)
+    if spare:
+        lifted.rest.update(spare)
     if not FLAT_KEYS.isdisjoint(lifted.rest):
         close_money(lifted.rest, currency)
     return lifted, commerce
@@ -166,20 +168,35 @@ def _open(params: dict[str, Any], rows: list[dict[str, Any]] | None, currency: A
         params["currency"] = currency
 
 
-def _put_second(fields: dict[str, Any], address: str) -> None:
-    """Move second spellings behind the first ones: of several for a field the one that is read first counts."""
-    if not _SECOND.isdisjoint(fields):
-        for key in _SECONDS:
-            if key in fields:
-                fields[key] = fields.pop(key)
-    if address in fields:
-        fields[address] = fields.pop(address)
+def _put_second(fields: dict[str, Any], shape: Shape | None) -> Kept:
+    """Move second spellings behind the first ones: of several for a field the one that is read first counts.
+
+    Those of an event whose first spelling is there are taken out, and returned; `shape` is None for a line.
+    """
+    spare: Kept = {}
+    if _SECOND.isdisjoint(fields):
+        return spare
+    for key in _SECONDS:
+        if key in fields:
+            fields[key] = fields.pop(key)
+    if shape is not None:
+        for first, second in _RIVALS.get(shape.vendor_name, ()):
+            if first in fields and second in fields:
+                spare[second] = fields.pop(second)
+    return spare
 
 
-_VIEW: Final = VOCABULARY.decode("product.view")
+_ADDRESSES: Final = ("url", "ItemUrlAddress", "productUrl")
+_RIVALS: Final = {
+    shape.vendor_name: [("categories", "category"), *((first, key) for key in _ADDRESSES if key != first)]
+    for shape in VOCABULARY.shapes()
+    if (first := dict(shape.table.paths()).get("item.url"))
+}
+"""First and second spellings of products that stand flat in an event, by action."""
+
 _SECONDS: Final = (
     "category", "$categories", "itemId", "retailer_part_no", "$productId", "$sku", "$name", "$title", "brand",
-    "$quantity", "finalUnitPrice", "$finalUnitPrice", "$finalUnitPrice.amount", "productUrl", "$orderId", "$orderID",
+    "$quantity", "finalUnitPrice", "$finalUnitPrice", "$finalUnitPrice.amount", *_ADDRESSES, "$orderId", "$orderID",
     "order_id", "revenue", "$revenue", "value", "$totalAmount", "total_amount", "discountAmount", "$currency",
     "totalQty", "locale", "deviceId", "pageUrl", "pageTitle", "appVersion", "ID",
 )  # fmt: skip

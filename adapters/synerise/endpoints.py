@@ -14,7 +14,7 @@ CLIENTS_PATH: Final = "/v4/clients"
 TRANSACTIONS_PATH: Final = "/v4/transactions"
 _AI_PATH: Final = "/v4/events/ai-compat"
 
-_ONLY_IDENTIFY: Final[frozenset[Kind]] = frozenset({"identify", "track"})
+_PROFILES: Final[frozenset[Kind]] = frozenset({"identify", "track"})
 _EVENTS: Final[frozenset[Kind]] = frozenset(KINDS) - {"identify"}
 _TRACK: Final[frozenset[Kind]] = frozenset({"track"})
 
@@ -130,7 +130,7 @@ OUTBOUND: Final = (
         name=decode_clients.BATCH,
         method="POST",
         path=f"{CLIENTS_PATH}/batch",
-        kinds=_ONLY_IDENTIFY,
+        kinds=_PROFILES,
         needs=(auth.API_KEY,),
         takes=encode.is_profile,
         encode=encode.encode_clients,
