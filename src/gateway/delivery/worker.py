@@ -118,12 +118,21 @@ class Worker:
         self._pump_bell.ring()
         self._work.ring()
 
-    async def stop(self, grace: float) -> None:
-        """Finish what is in flight, at most `grace` seconds, and settle; nothing delivered is sent again."""
+    def halt(self) -> None:
+        """Start nothing more."""
         self._stopping = self._sender.stopping = True
         self._pumping.cancel()
         for _ in self._tasks:
             self._work.ring()
+
+    async def finish(self, grace: float) -> None:
+        """Halt, and let what is in flight end, at most `grace` seconds; `stop` comes after it."""
+        self.halt()
+        await asyncio.wait(self._tasks, timeout=grace)
+
+    async def stop(self, grace: float) -> None:
+        """Finish what is in flight, at most `grace` seconds, and settle; nothing delivered is sent again."""
+        self.halt()
         await asyncio.wait(self._tasks, timeout=grace)
         for task in self._tasks:
             task.cancel()
