@@ -8,7 +8,7 @@ changes nothing).
 from collections.abc import Callable
 from typing import Any, Final
 
-from gateway.adapter import EncodeError, Event, Shape, parse_time
+from gateway.adapter import Event, Shape, ToldElsewhere, parse_time
 from gateway.event import ConsentChange
 
 from .checks import is_action, missing
@@ -35,7 +35,7 @@ def write_event(index: int, event: Event, options: TargetOptions) -> Written:
     report = Report(index)
     kept = kept_of(event)
     if LINE in kept.all:
-        raise EncodeError("the transaction carries this line: leave Ordered Product out of the route to Synerise")
+        raise ToldElsewhere("the transaction carries this line")
     shape = VOCABULARY.encode(event)
     sent = event if kept.native else fit(event, shape, report)
     params = write_params(sent, shape, kept, report)

@@ -18,7 +18,7 @@ class SourceOptions(Struct, frozen=True):
     order_lines: bool = False
     """Whether a transaction also gives one `Ordered Product` per line, as it gives `product.buy` in Synerise.
 
-    Such an event is no part of what was sent, and a Synerise target refuses it: the transaction carries the line.
+    Such an event is no part of what was sent, and it is not sent to Synerise again: the transaction carries the line.
     """
 
     def __post_init__(self) -> None:

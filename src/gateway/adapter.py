@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from gateway.adapter_tools import chunk, derive_uuid, json_bytes, parse_time, parse_unix
-from gateway.errors import EncodeError
+from gateway.errors import EncodeError, ToldElsewhere
 from gateway.event import Event, Kind, Profile
 from gateway.vocabulary import Lifted, Shape, Vocabulary, load_vocabulary
 
@@ -44,6 +44,7 @@ __all__ = [
     "Rule",
     "Settings",
     "Shape",
+    "ToldElsewhere",
     "Verdict",
     "Vocabulary",
     "Window",
@@ -362,7 +363,8 @@ class Outbound(Struct, frozen=True, kw_only=True):
     encode: Callable[[Sequence[Event], Settings], list[Encoded]]
     """Pure and deterministic; raises `EncodeError` for an event that cannot be expressed.
 
-    It may do so for a whole batch: the core then finds the guilty event by encoding each alone.
+    And its kind `ToldElsewhere` for one that another event carries already, so that it need not be sent. It may raise
+    either for a whole batch: the core then finds the guilty event by encoding each alone.
     """
     headers: Callable[[Mapping[str, str]], dict[str, str]]
     """All request headers, authorisation among them, from the target's credentials.

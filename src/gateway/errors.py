@@ -71,3 +71,7 @@ class Withheld(GatewayError):
 
 class EncodeError(GatewayError):
     """This event can never be expressed for this target; it is dead-lettered with the message as reason."""
+
+
+class ToldElsewhere(EncodeError):
+    """Another event tells the target of this one as well; it is counted as dropped under the message."""

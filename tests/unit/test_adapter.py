@@ -22,7 +22,7 @@ EXPORTED = {
     "Limit",
     "Login", "Loss",
     "Once", "Outbound", "People", "Quota", "Refusal", "RefusalKind", "Rejected", "Reply", "Request", "Rule",
-    "Settings", "Shape", "Verdict", "Vocabulary", "Window", "chunk",
+    "Settings", "Shape", "ToldElsewhere", "Verdict", "Vocabulary", "Window", "chunk",
     "default_options", "derive_uuid", "json_bytes", "load_vocabulary",
     "matches_any", "parse_time", "parse_unix", "reply",
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """How a batch becomes requests."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import httpx
@@ -9,6 +10,7 @@ import httpx
 from gateway.adapter import Encoded, Event
 from gateway.delivery.endpoints import Endpoint, reason_of
 from gateway.delivery.lanes import Item
+from gateway.errors import ToldElsewhere
 
 BAD_PATH: Final = "the adapter made an address that cannot be used"
 LEFT_OUT: Final = "the adapter put the event into no request"
@@ -21,8 +23,10 @@ class Batch(NamedTuple):
     failed: dict[int, str]
     """Index among the events -> reason. When there are any, `requests` is empty: encode the others anew.
 
-    Without requests and failures, the batch has to be smaller.
+    Without requests, failures and what is needless, the batch has to be smaller.
     """
+    needless: Mapping[int, str] = MappingProxyType({})
+    """Index among the events -> why it need not be sent. `requests` is empty then, too."""
 
 
 def encode(endpoint: Endpoint, items: Sequence[Item]) -> Batch:
@@ -30,6 +34,8 @@ def encode(endpoint: Endpoint, items: Sequence[Item]) -> Batch:
     events = [item.event for item in items if item.event is not None]
     try:
         requests = endpoint.outbound.encode(events, endpoint.settings)
+    except ToldElsewhere as error:
+        return _alone(endpoint, events) if len(events) > 1 else Batch([], {}, {0: str(error)})
     except Exception as error:  # noqa: BLE001 - an adapter's fault must cost one event, not the target
         return _alone(endpoint, events) if len(events) > 1 else Batch([], {0: reason_of(error)})
     return _checked(requests, items)
@@ -38,12 +44,15 @@ def encode(endpoint: Endpoint, items: Sequence[Item]) -> Batch:
 def _alone(endpoint: Endpoint, events: Sequence[Event]) -> Batch:
     requests: list[Encoded] = []
     failed: dict[int, str] = {}
+    needless: dict[int, str] = {}
     for at, event in enumerate(events):
         try:
             requests += [_moved(one, at) for one in endpoint.outbound.encode([event], endpoint.settings)]
+        except ToldElsewhere as error:
+            needless[at] = str(error)
         except Exception as error:  # noqa: BLE001 - as above
             failed[at] = reason_of(error)
-    return Batch([] if failed else requests, failed)
+    return Batch([] if failed or needless else requests, failed, needless)
 
 
 def _moved(request: Encoded, at: int) -> Encoded:

@@ -77,7 +77,9 @@ class Job:
             batch = Batch([], unwanted)
         for at, reason in batch.failed.items():
             self._sender.bury(group[at], reason, self._endpoint)
-        if not batch.requests and not batch.failed:
+        for at, reason in batch.needless.items():
+            self._sender.drop(group[at], reason)
+        if not batch.requests and not batch.failed and not batch.needless:
             self._halve(group)
         return batch.requests
 

@@ -56,8 +56,8 @@ class Capability(Struct, frozen=True, eq=False):
 
 
 def event(kind: Kind, name: str, **fields: Any) -> Event:
-    """Return a plain event about somebody with a user id and an e-mail address."""
-    given = {"profile": Profile(user_id="u-1001", email="ann@example.com"), "occurred_at": _EARLIER, **fields}
+    """Return a plain event about somebody with an e-mail address."""
+    given = {"profile": Profile(email="ann@example.com"), "occurred_at": _EARLIER, **fields}
     return Event(
         id="01900000-0000-7000-8000-000000000001",
         kind=kind,

@@ -13,7 +13,7 @@ from gateway.delivery.losses import policy_of
 from gateway.delivery.spec import LossPolicy
 from gateway.errors import Withheld
 from gateway.event import Commerce, Event
-from tests.unit.delivery.vendor_adapter import adapter, outbound
+from tests.unit.delivery.vendor_adapter import NEEDLESS, UNENCODABLE, adapter, outbound
 from tests.unit.delivery.world import World, event, play
 
 HELD = "Held"
@@ -64,6 +64,20 @@ def test_a_parked_event_can_be_withheld_when_its_turn_comes() -> None:
         await world.deliverer.stop()
         (status,) = (await world.log.status()).targets
         assert (status.dropped_by, status.delivered, status.missing) == ({"no permission": 2}, 0, 0)
+
+    play(story())
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_what_another_event_tells_is_counted_as_dropped(batch: int) -> None:
+    async def story() -> None:
+        world = World(adapter=adapter(outbound(max_events=batch)))
+        names = ["Order", NEEDLESS, NEEDLESS, UNENCODABLE, "Other"]
+        await world.deliver([event(n, name=name) for n, name in enumerate(names)])
+        (status,) = (await world.log.status()).targets
+        assert status.dropped_by == {"its order carries it": 2}
+        assert (status.delivered, status.dead, status.missing) == (2, 1, 0)
+        assert world.vendor.accepted == ["e0", "e4"]
 
     play(story())
 

@@ -21,6 +21,7 @@ from gateway.adapter import (
     Request,
     Rule,
     Settings,
+    ToldElsewhere,
     Verdict,
     Vocabulary,
     Window,
@@ -29,6 +30,7 @@ from gateway.event import KINDS
 from gateway.vocabulary import read_vocabulary
 
 UNENCODABLE = "unencodable"
+NEEDLESS = "needless"
 LEFT_OUT = "left out"
 
 
@@ -44,6 +46,8 @@ def encode(events: Sequence[Event], settings: Settings) -> list[Encoded]:
     """Return one request; an event of a certain name breaks it, one of another is forgotten."""
     if any(event.name == UNENCODABLE for event in events):
         raise EncodeError("this vendor has no such event")
+    if any(event.name == NEEDLESS for event in events):
+        raise ToldElsewhere("its order carries it")
     kept = [at for at, event in enumerate(events) if event.name != LEFT_OUT]
     ids = [events[at].id for at in kept]
     body = json.dumps(ids + ([settings.credentials["key"]] if any(events[at].name == "telling" for at in kept) else []))
