@@ -10,38 +10,72 @@ from gateway.app import build_target
 from gateway.cli.losses import show_losses
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json, table
-from gateway.config import Checked, load, source_path
+from gateway.cli.rehearse import coverage_of, example_facts, results_of, show_coverage, show_examples
+from gateway.config import Checked, load_with_places, source_path
+from gateway.errors import UsageError
 from gateway.fidelity import Level, Route, routes
+from gateway.rehearsal import junit
 from gateway.routing import Rule
 
 
 @click.command()
 @config_option
 @json_option
-def check(config_path: Path, json_output: bool) -> None:
+@click.option("--coverage", "with_coverage", is_flag=True, help="Tell what no example tries and what is never reached.")
+@click.option(
+    "--junit",
+    "junit_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the results of the examples here, as JUnit XML.",
+)
+def check(config_path: Path, json_output: bool, with_coverage: bool, junit_file: Path | None) -> None:
     """Check a configuration whole, and show its sources, targets and routes, and what each route can lose.
 
     Every problem is reported at once, with file, line and column. Ends with code 2 when there is one.
+
+    The examples beside the rules are run: each gives an event (or the file of a vendor's request, and a source) and
+    tells what is sent to which target. A permission that a rule requires counts as given, unless the example's event
+    takes it back under 'consent'. Ends with code 1 when an example differs.
 
     \b
     Examples:
       gateway check
       gateway check -c /etc/gateway/gateway.yaml
+      gateway check --coverage
+      gateway check --junit report.xml
       gateway check --json
     """
-    config = load(config_path)
+    config, places = load_with_places(config_path)
+    results = results_of(config, places)
+    found = coverage_of(config, results) if with_coverage else None
+    if junit_file is not None:
+        _write(junit_file, junit(results))
     ways = list(_ways(config))
     if json_output:
-        as_json({**_facts(config), "losses": [_loss_facts(way) for way in ways]})
-        return
-    click.echo(f"{config_path}: right\n")
-    _show(config)
-    show_losses(ways)
+        more = {"coverage": found} if found is not None else {}
+        examples = example_facts(results)
+        losses = [_loss_facts(way) for way in ways]
+        as_json({**_facts(config), "ok": not examples["differ"], "losses": losses, "examples": examples, **more})
+    else:
+        click.echo(f"{config_path}: right\n")
+        _show(config)
+        show_losses(ways)
+        show_examples(results)
+        if found is not None:
+            show_coverage(found)
+    if not all(result.right for result in results):
+        raise SystemExit(1)
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _facts(config: Checked) -> dict[str, object]:
     return {
-        "ok": True,
         "listen": config.listen,
         "admin": {"host": config.admin.host, "port": config.admin.port},
         "log": config.log,

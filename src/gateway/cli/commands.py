@@ -8,6 +8,7 @@ from gateway.cli.adapters import adapters
 from gateway.cli.check import check
 from gateway.cli.dead import dead
 from gateway.cli.demo import demo
+from gateway.cli.explain import explain
 from gateway.cli.new_adapter import new_adapter
 from gateway.cli.sandbox import sandbox
 from gateway.cli.serve import serve
@@ -15,5 +16,5 @@ from gateway.cli.status import status
 from gateway.cli.translate import translate
 
 ALL: Final[tuple[click.Command, ...]] = (
-    demo, serve, check, translate, status, dead, adapters, sandbox, new_adapter,
+    demo, serve, check, explain, translate, status, dead, adapters, sandbox, new_adapter,
 )  # fmt: skip

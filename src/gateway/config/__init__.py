@@ -19,7 +19,7 @@ from gateway.config.model import (
     source_path,
     target_windows,
 )
-from gateway.config.reading import load
+from gateway.config.reading import load, load_with_places
 
 __all__ = [
     "Admin",
@@ -35,6 +35,7 @@ __all__ = [
     "TargetConfig",
     "WindowConfig",
     "load",
+    "load_with_places",
     "source_path",
     "target_windows",
 ]

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gateway import registry
 from gateway.adapter import Adapter
+from gateway.config.examples import check_examples
 from gateway.config.model import Checked, Config, SourceConfig, TargetConfig, source_path
 from gateway.errors import AdapterError, Problem
 from gateway.routing import Rule
@@ -42,6 +43,7 @@ def check_rules(rules: Found, config: Checked) -> Iterator[Problem]:
         seen.add(rule.name)
         yield from _check_sources(rule, section, config)
         yield from _check_targets(rule, section, config)
+        yield from check_examples(rule, document, place, config)
 
 
 def _check_sources(rule: Rule, section: Section, config: Checked) -> Iterator[Problem]:

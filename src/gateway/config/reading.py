@@ -24,6 +24,15 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Checked:
     Raises:
         ConfigError: with all its problems, and those of the route files it names.
     """
+    return load_with_places(path, environ)[0]
+
+
+def load_with_places(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Checked, Found]:
+    """Read and check a configuration, and tell where each of its rules stands.
+
+    Raises:
+        ConfigError: as `load` does.
+    """
     document = yamlfile.read(path)
     found = list(document.problems)
     value = _substituted(document, document.value, (), environ, path.parent, found)
@@ -43,7 +52,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Checked:
     found += check_rules(rules, checked)
     if found:
         raise ConfigError(_masked(found, document.value, value))
-    return checked
+    return checked, rules
 
 
 def _without_rules(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Runs the rules: decides at accept, transforms at delivery."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gateway.decision import UNROUTED, Decision
@@ -17,12 +17,27 @@ _LONGEST_NAME: Final = 256
 
 SPLIT: Final = "split"
 SUPPRESSED: Final = "suppressed"
+NOBODY: Final = "\x00"
+"""A target that no rule sends to: the rule that drops its event is the one that ended the search."""
 
 
 class Plan(NamedTuple):
     """What has to be asked of each event of one source, kind and name: rules, in their order."""
 
     rules: tuple[Rule, ...]
+
+
+class Step(NamedTuple):
+    """Where an event goes before and after one rule is asked, `NOBODY` among its targets."""
+
+    rule: Rule
+    before: Decision
+    after: Decision
+
+    @property
+    def had_a_say(self) -> bool:
+        """Whether the rule changed what becomes of the event at any target."""
+        return self.before.deliver != self.after.deliver or self.before.drop[:-1] != self.after.drop[:-1]
 
 
 class Router:
@@ -104,6 +119,30 @@ class Router:
         if send is None:
             raise EncodeError(f"the rule {rule!r} no longer sends to {target!r}; route it anew or drop it")
         return send
+
+    def stages(self, event: Event, rule: str, target: str) -> Iterator[Event]:
+        """Yield the event after each change of `transform`.
+
+        Raises:
+            EncodeError: as `transform` does, once the changes before are told.
+        """
+        for change in self._send(rule, target).changes:
+            event = change(event)
+            yield event
+
+    def steps(self, event: Event) -> Iterator[Step]:
+        """Yield where the event goes by the rules up to each: what `decide` would say of these alone, told slowly."""
+        targets = (*self.targets, NOBODY)
+        asked: list[Rule] = []
+        before = _decided(asked, event, targets)
+        for rule in self._rules:
+            if rule.fits(event.source.name, event.kind, event.name):
+                asked.append(rule)
+                after = _decided(asked, event, targets)
+            else:
+                after = before
+            yield Step(rule, before, after)
+            before = after
 
     def policies(self, rule: str, target: str) -> Mapping[str, Policy]:
         """Return what a rule wants done about losses, by path; empty when nothing."""

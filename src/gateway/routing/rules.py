@@ -1,10 +1,10 @@
 """What the rules of a route file mean: compiled, and every problem of theirs found on the way."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -41,6 +41,16 @@ class Send(Struct, frozen=True):
     """Path -> what to do when it is lost; ``*`` for the others."""
 
 
+class Misfit(NamedTuple):
+    """One part of a `match` by which an event is not for a rule."""
+
+    part: str
+    """``source``, ``kind``, ``name``; with ``not.`` before it where the rule is for all others."""
+    value: str
+    """What the event has there."""
+    patterns: Patterns | list[Kind]
+
+
 class Rule(Struct, frozen=True):
     """One rule, ready to be used."""
 
@@ -66,11 +76,20 @@ class Rule(Struct, frozen=True):
 
     def fits(self, source: str, kind: Kind, name: str) -> bool:
         """Tell whether the rule is for events of a source, kind and name."""
-        return (
-            self.is_for(source, kind)
-            and _one_fits(self.match.name, name)
-            and not _is_excluded(self.match.not_, source, kind, name)
-        )
+        return next(self.misfits(source, kind, name), None) is None
+
+    def misfits(self, source: str, kind: Kind, name: str) -> Iterator[Misfit]:
+        """Yield each part of `match` by which the rule is not for events of a source, kind and name."""
+        match, without = self.match, self.match.not_ or NotMatch()
+        given = (("source", source), ("kind", kind), ("name", name))
+        for part, value in given:
+            patterns = getattr(match, part)
+            if not _one_fits(patterns, value):
+                yield Misfit(part, value, patterns)
+        for part, value in given:
+            patterns = getattr(without, part)
+            if patterns is not None and _one_fits(patterns, value):
+                yield Misfit(f"not.{part}", value, patterns)
 
 
 def rules_of(values: Sequence[Mapping[str, Any]]) -> list[Rule]:
@@ -171,13 +190,6 @@ def _suppressed(entry: RuleEntry, folder: FilePath, report: Report) -> Suppresse
 
 
 # --- matching --------------------------------------------------------------------------------------------
-
-
-def _is_excluded(match: NotMatch | None, source: str, kind: Kind, name: str) -> bool:
-    if match is None:
-        return False
-    given = ((match.source, source), (match.kind, kind), (match.name, name))
-    return any(patterns is not None and _one_fits(patterns, value) for patterns, value in given)
 
 
 def _one_fits(patterns: Patterns | list[Kind] | None, value: str) -> bool:

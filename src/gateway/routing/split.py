@@ -24,6 +24,11 @@ class Split:
         self._shares = [(target, share) for target, share in entry.percent.items() if share > 0]
         self.targets = frozenset(entry.percent)
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """Return the targets that get anybody, and how many of a hundred."""
+        return dict(self._shares)
+
     def choose(self, event: Event) -> str:
         """Return the one target for the event's profile."""
         who = self._identity(event)
