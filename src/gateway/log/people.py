@@ -152,7 +152,9 @@ class Directory:
             self._known = covered
 
     async def _follow(self) -> None:
-        while await self._step():
+        """Read up to the head of now; what comes meanwhile is for later."""
+        head = await self._log.head()
+        while self._place < head and await self._step():
             pass
 
     async def _step(self) -> bool:
