@@ -207,7 +207,7 @@ def _put_aside(params: dict[str, Any], kept: Kept) -> None:
     original = params.pop(ORIGINAL_TIME, None)
     if original is not None:
         kept.setdefault(ORIGINAL_TIME, original)
-    aside = {key: params.pop(key) for key in _ASIDE & params.keys()}
+    aside = {key: params.pop(key) for key in [key for key in params if key in _ASIDE]}
     if aside:
         kept["params"] = aside
 

@@ -74,7 +74,7 @@ def read_transaction(
     if len(problems) > wrong:
         return None
     salt = read_salt(body)
-    params = {key: body.pop(key) for key in TRANSACTION_KEYS & body.keys()}
+    params: dict[str, Any] = {key: body.pop(key) for key in TRANSACTION_KEYS if key in body}
     _add_metadata(params, body, kept)
     if body:
         kept["rest"] = body
@@ -130,7 +130,7 @@ def _add_metadata(params: dict[str, Any], body: dict[str, Any], kept: Kept) -> N
     if type(metadata) is not dict or not metadata:
         return
     del body["metadata"]
-    taken = TRANSACTION_KEYS & metadata.keys()
+    taken = [key for key in TRANSACTION_KEYS if key in metadata]
     if taken:
         kept["metadata"] = {key: metadata.pop(key) for key in taken}
     params.update(metadata)

@@ -88,7 +88,7 @@ def _write_person(event: Event, shape: Shape, kept: Kept, params: dict[str, Any]
     """Write what an event says of a person beside identifiers: the device, and the organization of a group."""
     fields: dict[str, Any] = {}
     shape.table.lower("profile", event.profile, kept.raw, fields, [])
-    for key in fields.keys() & params.keys():
+    for key in [key for key in fields if key in params]:
         report.dropped(f"properties.{key}", "A field of the event needs its name.")
     params.update(fields)
 

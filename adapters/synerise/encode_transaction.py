@@ -55,7 +55,7 @@ def write_transaction(index: int, event: Event, options: TargetOptions) -> Writt
 
 def _parted(params: dict[str, Any], kept: Kept) -> dict[str, Any]:
     """Return the transaction's own members, and the others as its metadata."""
-    own = {key: params.pop(key) for key in TRANSACTION_KEYS & params.keys()}
+    own: dict[str, Any] = {key: params.pop(key) for key in TRANSACTION_KEYS if key in params}
     params.update(kept.part("metadata"))
     own.setdefault(LINES, [])
     if params:

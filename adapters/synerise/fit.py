@@ -17,7 +17,7 @@ _NULL: Final = "In Synerise an empty value deletes or is refused, so none is sen
 _TAKEN: Final = "Synerise reads this name as something else."
 
 _SPECIAL: Final = RESERVED | FLAT_KEYS | {ORIGINAL_TIME, LINES, "currency", "$currency"}
-_OF_ORDERS: Final = _SPECIAL | (TRANSACTION_KEYS - {"source"})
+_OF_ORDERS: Final = _SPECIAL | (set(TRANSACTION_KEYS) - {"source"})
 
 _LEAVES: Final = frozenset({str, int, float, bool})
 _LONGEST_KEY: Final = 64
@@ -96,7 +96,7 @@ def _fit_item(item: Item, at: int, report: Report) -> Item:
     properties = without_nulls(item.properties, path, report)
     if not FLAT_KEYS.isdisjoint(properties):
         properties = dict(properties)
-        for key in FLAT_KEYS & properties.keys():
+        for key in [key for key in properties if key in FLAT_KEYS]:
             _put_aside(properties, key, f"{path}.{key}", f"{LINES}[{at}]", report)
     return item if properties is item.properties else msgspec.structs.replace(item, properties=properties)
 

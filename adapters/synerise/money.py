@@ -100,7 +100,7 @@ def close_money(fields: dict[str, Any], currency: str | None) -> bool:
     """Put flat amounts back into objects; tell whether there were any."""
     found = False
     if not FLAT_KEYS.isdisjoint(fields):
-        for flat in FLAT_KEYS & fields.keys():
+        for flat in [key for key in fields if key in FLAT_KEYS]:
             if flat == _METHOD:
                 fields["paymentInfo"] = {"method": fields.pop(flat)}
             else:

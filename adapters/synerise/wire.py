@@ -90,7 +90,7 @@ LINES: Final = "products"
 
 # --- transactions ---
 
-TRANSACTION_KEYS: Final = frozenset({"orderId", "paymentInfo", LINES, "revenue", "value", "discountAmount", "source"})
+TRANSACTION_KEYS: Final = ("orderId", "paymentInfo", LINES, "revenue", "value", "discountAmount", "source")
 """Members of a transaction that say what was bought (hub.synerise.com/api-reference/data-management)."""
 
 # --- profiles ---

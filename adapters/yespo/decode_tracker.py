@@ -96,7 +96,7 @@ def _event(name: str, info: Json, body: Json, request: Request) -> Event:
             params.setdefault(key, value)
     type_key = _TYPES.get(name, name)
     if type_key in TEXT_TYPES:
-        params.update({key: as_text(params[key]) for key in STRUCTURES & params.keys()})
+        params.update({key: as_text(params[key]) for key in params if key in STRUCTURES})
     sent = sort_params(params.items())
     check_identifiers(sent)
     at = read_millis(info.get("datetime"))

@@ -107,14 +107,14 @@ def close_params(shape: Shape, fields: Json, kept: Mapping[str, Any], *, native:
     param = NESTED.get(shape.vendor_name)
     if param is not None and (not native or param in forms):
         _nest(param, fields)
-    for key in LINE_KEYS & fields.keys():
+    for key in [key for key in fields if key in LINE_KEYS]:
         form = forms.get(key) if native else OBJECT if key == ONE else ARRAY if wrap else None
         fields[key] = _closed(fields[key], form)
     if native:
-        for name in texts.keys() & fields.keys():
+        for name in [name for name in texts if name in fields]:
             _write_text(name, texts[name], fields)
     elif shape.vendor_name in TEXT_TYPES:
-        for name in STRUCTURES & fields.keys():
+        for name in [name for name in fields if name in STRUCTURES]:
             _write_text(name, True, fields)
 
 

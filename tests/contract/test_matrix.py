@@ -1,9 +1,13 @@
 """What becomes of every example at every vendor is what was reviewed."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.contract.adapter_cases import ROOT
 from tests.contract.matrix import FOLDER, files
 
 FILES = files()
@@ -18,3 +22,27 @@ def test_an_example_becomes_what_was_reviewed(path: Path) -> None:
 
 def test_no_file_is_of_an_example_that_is_gone() -> None:
     assert set(FOLDER.rglob("*.md")) == set(FILES)
+
+
+DIGEST = """
+import hashlib
+from tests.contract.matrix import files
+
+print(hashlib.sha256(repr(sorted(files().items())).encode()).hexdigest())
+"""
+
+
+def test_it_is_the_same_in_every_process() -> None:
+    """Whatever the order of sets: a retry after a restart must send the same bytes."""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1
