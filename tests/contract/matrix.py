@@ -42,7 +42,7 @@ def files() -> dict[Path, str]:
                 continue
             found[FOLDER / slug / f"{case.path.stem}.md"] = _file(case, results)
             for goal, result in results.items():
-                outcomes = Counter(row.outcome for row in result.ledger)
+                outcomes: Counter[str] = Counter(row.outcome for row in result.ledger)
                 totals.setdefault((slug, goal), Counter()).update({"examples": 1, **outcomes})
     found[FOLDER / "README.md"] = _summary(sorted(adapters), totals)
     return found
