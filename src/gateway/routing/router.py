@@ -49,6 +49,7 @@ class Router:
     def __init__(self, rules: Sequence[Rule], targets: Iterable[str]) -> None:
         self.targets = tuple(targets)
         self._rules = tuple(rules)
+        self._excluding = {number for number, rule in enumerate(rules) if rule.match.not_ is not None}
         self._sends: dict[tuple[str, str], Send] = {}
         self._requires = {rule.name: rule.require for rule in rules if rule.require is not None}
         for rule in rules:
@@ -72,7 +73,7 @@ class Router:
         if index is None:
             index = self._indexes[source, kind] = self._index(source, kind)
         numbers = index.fitting(name)
-        if any(self._rules[number].match.not_ is not None for number in numbers):
+        if not self._excluding.isdisjoint(numbers):
             numbers = tuple(number for number in numbers if self._rules[number].fits(source, kind, name))
         found = self._by_rules.get(numbers)
         if found is None:
