@@ -23,8 +23,8 @@ GUIDE: Final = "docs/adding-a-vendor.md"
 _NAME: Final = re.compile(r"(?=.{1,30}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _SPELLED: Final = re.compile(r"acme\.example|x-acme|X-Acme|acme|ACME|Acme")
 _VOCABULARY: Final = "vocabulary.yaml"
-_OWN_VOCABULARY: Final = 'load_vocabulary(SLUG, __name__.rpartition(".")[0])'
-_SHELF_VOCABULARY: Final = "load_vocabulary(SLUG)"
+DROP_IN_VOCABULARY: Final = 'load_vocabulary(SLUG, __name__.rpartition(".")[0])'
+SHELF_VOCABULARY: Final = "load_vocabulary(SLUG)"
 
 
 @click.command()
@@ -94,7 +94,7 @@ def _files(name: str, into: Path, *, on_shelf: bool) -> Mapping[Path, str]:
     if on_shelf:
         found[_vocabularies(into) / f"{name}.yaml"] = found.pop(into / name / _VOCABULARY)
         wire = into / name / "wire.py"
-        found[wire] = found[wire].replace(_OWN_VOCABULARY, _SHELF_VOCABULARY)
+        found[wire] = found[wire].replace(DROP_IN_VOCABULARY, SHELF_VOCABULARY)
     return found
 
 

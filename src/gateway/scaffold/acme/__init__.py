@@ -27,7 +27,7 @@ ADAPTER: Final = Adapter(
             decode=decode.decode_events,
             auth=auth.KEY,
             max_body=limits.MAX_BODY.value,
-            windows=(limits.RATE,),
+            windows=limits.RATES,
         ),
     ),
     outbound=(
@@ -41,7 +41,7 @@ ADAPTER: Final = Adapter(
             headers=auth.headers,
             max_events=limits.MAX_EVENTS.value,
             max_body=limits.MAX_BODY.value,
-            windows=(limits.RATE,),
+            windows=limits.RATES,
             rules=errors.RULES,
             error_code=errors.error_code,
         ),

@@ -1,7 +1,9 @@
 """Events -> requests to Acme, and what of them is lost on the way."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+
+import msgspec
 
 from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes, parse_time
 from gateway.event import Profile
@@ -9,11 +11,18 @@ from gateway.event import Profile
 from .limits import MAX_BODY, MAX_EVENTS
 from .wire import CONTACT, FRAME, SLUG, VOCABULARY
 
+_objects: Final = msgspec.json.Decoder(dict[str, Any])
 _FRAME_SIZE: Final = len(FRAME[0]) + len(FRAME[1])
+
+Lost = dict[str, str]
+"""Canonical path -> why it is lost."""
+Read = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Returns what Acme reads as free values."""
 
 NO_FIELD: Final = "Acme's events have no field for it."
 NO_NAME: Final = "Acme has one name for all events of this kind."
 NO_PERMISSIONS: Final = "Acme's events say nothing of permissions."
+KEY_TAKEN: Final = "Acme reads its key as something else."
 NOT_ITS_OWN: Final = "It means something to another vendor alone."
 
 
@@ -23,41 +32,42 @@ def encode_events(events: Sequence[Event], settings: Settings) -> list[Encoded]:
     Raises:
         EncodeError: an event is larger than a request may be, or nested too deep.
     """
-    lost: list[Loss] = []
-    parts = [_part(_item(event, index, lost)) for index, event in enumerate(events)]
+    written = [_written(event) for event in events]
+    parts = [part for part, _ in written]
+    lost = [lost for _, lost in written]
     cuts = chunk(parts, max_events=MAX_EVENTS.value, max_body=MAX_BODY.value, frame=_FRAME_SIZE)
-    return [_batch(parts, cut, lost) for cut in cuts]
+    return [_batch(parts, lost, cut) for cut in cuts]
 
 
-def _part(item: Mapping[str, Any]) -> bytes:
+def _written(event: Event) -> tuple[bytes, Lost]:
     try:
+        item, lost = _item(event)
         part = json_bytes(item)
     except RecursionError:
         raise EncodeError("the event is nested too deep") from None
     if len(part) + _FRAME_SIZE >= MAX_BODY.value:
         raise EncodeError(f"the event is larger than the {MAX_BODY.value:,} bytes that a request may have")
-    return part
+    return part, lost
 
 
-def _batch(parts: Sequence[bytes], cut: range, lost: Sequence[Loss]) -> Encoded:
+def _batch(parts: Sequence[bytes], lost: Sequence[Lost], cut: range) -> Encoded:
     body = FRAME[0] + b",".join(parts[cut.start : cut.stop]) + FRAME[1]
-    return Encoded(events=tuple(cut), body=body, lost=tuple([loss for loss in lost if loss.event in cut]))
+    losses = [Loss(index, path, "dropped", why) for index in cut for path, why in lost[index].items()]
+    return Encoded(events=tuple(cut), body=body, lost=tuple(losses))
 
 
-def _item(event: Event, index: int, lost: list[Loss]) -> dict[str, Any]:
+def _item(event: Event) -> tuple[dict[str, Any], Lost]:
     shape = VOCABULARY.encode(event)
     kept = event.residue.get(SLUG, {})
     raw = kept.get("raw", {})
-    data, missing = shape.lower(event, raw)
+    lost = dict(_beside(event, shape))
     item = {
         "at": _at(event, kept.get("at")),
         "uid": event.dedupe_key,
-        "contact": _contact(event.profile, raw, missing),
-        "data": data,
+        "contact": _contact(event.profile, raw, lost),
+        "data": _data(event, shape, raw, lost),
     }
-    lost += [Loss(index, path, "dropped", NO_FIELD) for path in missing]
-    lost += [Loss(index, path, "dropped", why) for path, why in _beside(event, shape)]
-    return {"verb": _verb(shape, kept.get("verb"))} | {key: value for key, value in item.items() if value}
+    return {"verb": _verb(shape, kept.get("verb"))} | {key: value for key, value in item.items() if value}, lost
 
 
 def _beside(event: Event, shape: Shape) -> Iterator[tuple[str, str]]:
@@ -73,15 +83,48 @@ def _beside(event: Event, shape: Shape) -> Iterator[tuple[str, str]]:
     yield from ((f"residue.{vendor}", NOT_ITS_OWN) for vendor in event.residue if vendor != SLUG)
 
 
-def _contact(profile: Profile, raw: dict[str, Any], missing: list[str]) -> dict[str, Any]:
-    """Return a person; a trait whose key a field needs is missing."""
+def _contact(profile: Profile, raw: dict[str, Any], lost: Lost) -> dict[str, Any]:
     fields: dict[str, Any] = {}
+    missing: list[str] = []
     CONTACT.lower("profile", profile, raw, fields, missing)
     CONTACT.lower("profile.location", profile.location, raw, fields, missing)
     free: dict[str, Any] = {}
     CONTACT.lower_free("profile.traits", profile.traits, raw, free, missing)
-    missing += [f"profile.traits.{key}" for key in free if key in fields]
-    return free | fields
+    lost |= dict.fromkeys(missing, NO_FIELD)
+    lost |= {f"profile.traits.{key}": KEY_TAKEN for key in free if key in fields}
+    contact = fields | {key: value for key, value in free.items() if key not in fields}
+    if len(CONTACT.lift(profile.traits).rest) == len(profile.traits):
+        return contact
+    _take_out("profile.traits", profile.traits, _traits, contact, lost)
+    return contact
+
+
+def _traits(contact: Mapping[str, Any]) -> Mapping[str, Any]:
+    back = CONTACT.lift(contact)
+    return back.parts.get("profile.traits", {}) | back.rest
+
+
+def _data(event: Event, shape: Shape, raw: dict[str, Any], lost: Lost) -> dict[str, Any]:
+    data, missing = shape.lower(event, raw)
+    lost |= dict.fromkeys(missing, NO_FIELD)
+    free = event.properties
+    if len(shape.lift(free)[0].rest) == len(free):
+        return data
+    data = {key: data[key] for key in data if key not in free} | {key: data[key] for key in data if key in free}
+    _take_out("properties", free, lambda back: shape.lift(back)[0].properties(), data, lost)
+    return data
+
+
+def _take_out(at: str, free: Iterable[str], read: Read, out: dict[str, Any], lost: Lost) -> None:
+    """Take out the free values whose keys mean fields, until all others are read back."""
+    while True:
+        back = read(_objects.decode(json_bytes(out)))
+        wrong = [name for name in free if name not in back and f"{at}.{name}" not in lost]
+        if not wrong:
+            return
+        for name in wrong:
+            out.pop(name, None)
+            lost[f"{at}.{name}"] = KEY_TAKEN
 
 
 def _verb(shape: Shape, before: str | None) -> str:

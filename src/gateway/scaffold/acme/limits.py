@@ -9,4 +9,5 @@ DOCS: Final = "https://docs.acme.example/events"
 
 MAX_EVENTS: Final = Limit(value=20, unit="events per request", source=DOCS, read=READ)
 MAX_BODY: Final = Limit(value=65_536, unit="bytes", source=DOCS, read=READ)
-RATE: Final = Window(count=10, seconds=1, source=DOCS, read=READ)
+RATES: Final = (Window(count=10, seconds=1, source=DOCS, read=READ),)
+"""All hold at once."""

@@ -5,14 +5,14 @@ from typing import Any
 from gateway import registry
 from gateway.translation import Translation, translate
 
-ACME = registry.adapter("acme")
+VENDOR = registry.adapter("acme")
 
 
 def sent(*items: dict[str, Any]) -> Translation:
     """Return what becomes of a batch that goes back to Acme."""
     headers = {"Content-Type": "application/json", "X-Acme-Key": "k-1"}
     request = {"method": "POST", "path": "/v1/events", "headers": headers, "body": {"batch": list(items)}}
-    return translate(request, ACME, ACME)
+    return translate(request, VENDOR, VENDOR)
 
 
 def test_money_may_be_text() -> None:
@@ -34,4 +34,4 @@ def test_no_time_is_the_time_of_arrival() -> None:
 def test_a_batch_is_refused_as_a_whole() -> None:
     result = sent({"verb": "look"}, {"at": "2026-03-04T16:22:09Z"})
     assert (result.reply["status"], result.events) == (400, [])
-    assert sent(*[{"verb": "look"}] * 21).reply["status"] == 413
+    assert sent(*[{"verb": "look"}] * (VENDOR.outbound[0].max_events + 1)).reply["status"] == 413
