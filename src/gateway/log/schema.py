@@ -109,7 +109,7 @@ def prepare(path: Path) -> None:
             _migrate(connection)
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes garbage in its messages
         raise LogError(f"{path} cannot be used as a log: {error}") from error
     if fresh:
         _sync_folder(path.parent)
