@@ -17,8 +17,8 @@ GUIDE = ROOT / "docs" / "adding-a-vendor.md"
 def tour(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return the folder in which all shell blocks were run, in order, and what they printed."""
     folder = tmp_path_factory.mktemp("guide")
-    blocks_in_order = "".join(text for kind, text in blocks(GUIDE) if kind == "sh")
-    script = f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\nexport PROJECT='{ROOT}'\n{blocks_in_order}"
+    before = f"unset {registry.DROP_IN}\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\nexport PROJECT='{ROOT}'\n"
+    script = before + "".join(text for kind, text in blocks(GUIDE) if kind == "sh")
     done = run_shell(script.replace("9002", free_ports()["9001"]), folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "tour", done.stdout
