@@ -1,6 +1,6 @@
 """What each rule made of an event, and why: the router's own steps, put into words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -112,20 +112,17 @@ def _misfit(misfit: Misfit) -> str:
 def _where(rule: Rule, event: Event) -> Where | None:
     if rule.where is None:
         return None
-    reads = {path: _read(event, path) for path in map(_below_event, rule.where.reads)}
-    return Where(rule.where.text, rule.where(event) is True, dict(sorted(reads.items())))
+    reads = {path: _read(event, path.split(".")) for path in sorted(rule.where.reads)}
+    return Where(rule.where.text, rule.where(event) is True, reads)
 
 
-def _below_event(path: Any) -> str:
-    text = path if isinstance(path, str) else ".".join(map(str, path))
-    return text.removeprefix("event.")
-
-
-def _read(event: Event, path: str) -> Any:
-    """Return what stands at a path, as far as it can be followed; None for nothing."""
-    value: Any = event
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else getattr(value, step, None)
-        if value is None or isinstance(value, (list, tuple)):
-            return value
+def _read(value: Any, steps: Sequence[str]) -> Any:
+    """Return what stands at a path, None for nothing; behind ``[]`` what stands there in each element."""
+    for number, step in enumerate(steps):
+        name = step.removesuffix("[]")
+        value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+        if name != step and isinstance(value, (list, tuple)):
+            return [_read(one, steps[number + 1 :]) for one in value]
+        if value is None:
+            return None
     return value

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.decision import UNROUTED
-from gateway.event import Commerce, Event, Origin, Profile
+from gateway.event import Commerce, Event, Item, Origin, Profile
 from gateway.rehearsal.asking import Asked, asked, rules_reached
 from gateway.rehearsal.coverage import coverage
 from gateway.routing import Router, Rule, rules_of
@@ -71,14 +71,18 @@ def test_a_rule_that_is_not_for_an_event_says_by_which_part(match: dict[str, Any
 
 def test_a_condition_is_told_with_what_it_read() -> None:
     plain = rules_of([rule()])[0]
-    condition = Fixed(False, "commerce.total", "event.profile.email", "properties.missing")
-    (one,) = told([msgspec.structs.replace(plain, where=condition)], event(commerce=Commerce(total=Decimal("12.1"))))
+    condition = Fixed(False, "commerce.total", "profile.email", "commerce.items[].sku", "properties.missing")
+    (one,) = told(
+        [msgspec.structs.replace(plain, where=condition)],
+        event(commerce=Commerce(total=Decimal("12.1"), items=(Item(sku="A"), Item()))),
+    )
     assert (one.outcome, one.why) == ("passes", "the condition is not true")
     assert one.where is not None
     assert (one.where.text, one.where.true) == (condition.text, False)
     assert one.where.reads == {
         "commerce.total": Decimal("12.1"),
         "profile.email": "ann@example.com",
+        "commerce.items[].sku": ["A", None],
         "properties.missing": None,
     }
 
