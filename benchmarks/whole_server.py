@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.delivery import wide
 from gateway import registry
 from gateway.app import run, serve
-from gateway.config import load
+from gateway.loading import load_whole
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     for slug, adapter in known.items():
         endpoints = tuple(wide(one) for one in adapter.outbound if one.name in names)
         known[slug] = msgspec.structs.replace(adapter, outbound=endpoints)
-    run(serve(load(path), "all", ready))
+    run(serve(load_whole(path), "all", ready))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The admin listener: health, readiness, metrics and status. Never on the clients' listener."""
+"""The admin listener: health, readiness, metrics, status and reload. Never on the clients' listener."""
 
 import hmac
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from gateway import metrics
+from gateway.reloading import Outcome
 
 
 class Running(Protocol):
@@ -23,6 +24,9 @@ class Running(Protocol):
 
     async def metrics(self) -> bytes:
         """Return metrics in Prometheus' text format."""
+
+    async def reload(self) -> Outcome:
+        """Put the configuration in force that is in the files now."""
 
 
 def admin_app(gateway: Running, token: str | None) -> Starlette:
@@ -44,12 +48,21 @@ def admin_app(gateway: Running, token: str | None) -> Starlette:
             return refused
         return Response(msgspec.json.encode(await gateway.status()), media_type="application/json")
 
+    async def reload(request: Request) -> Response:
+        refused = _guarded(request, token)
+        if refused is not None:
+            return refused
+        outcome = await gateway.reload()
+        code = 200 if outcome.outcome == "done" else 409
+        return Response(msgspec.json.encode(outcome), code, media_type="application/json")
+
     return Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", show_metrics),
             Route("/status", status),
+            Route("/reload", reload, methods=["POST"]),
         ]
     )
 

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from gateway.inbound.stats import BUCKETS_S, Histogram, Stats
+from gateway.loading import InForce
 from gateway.log.port import LogStatus
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,10 +55,18 @@ class Engine(NamedTuple):
     """Duplicate keys forgotten before the window's end."""
 
 
-def render(inbound: Stats, delivery: DeliveryStats, status: LogStatus, states: dict[str, str], engine: Engine) -> bytes:
+def render(
+    inbound: Stats,
+    delivery: DeliveryStats,
+    status: LogStatus,
+    states: dict[str, str],
+    engine: Engine,
+    in_force: InForce | None = None,
+) -> bytes:
     """Return all metrics in the text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Once([*_inbound(inbound), *_delivery(delivery, states), *_log(status), *_engine(engine)]))
+    metrics = [*_inbound(inbound), *_delivery(delivery, states), *_log(status), *_engine(engine)]
+    registry.register(_Once([*metrics, *(_configuration(in_force) if in_force else ())]))
     return generate_latest(registry)
 
 
@@ -145,3 +154,12 @@ def _engine(engine: Engine) -> Iterator[Metric]:
     yield _gauge("gateway_log_wal_bytes", "Size of the write-ahead log.", [], [((), engine.wal_bytes)])
     forgotten = [((), engine.forgotten_keys)]
     yield _counter("gateway_forgotten_keys", "Duplicate keys forgotten before the window's end.", [], forgotten)
+
+
+def _configuration(in_force: InForce) -> Iterator[Metric]:
+    version = [((in_force.version,), 1)]
+    yield _gauge("gateway_config_info", "1 for the configuration in force.", ["version"], version)
+    loaded = [((), in_force.loaded_at.timestamp())]
+    yield _gauge("gateway_config_loaded_seconds", "When it was loaded, in Unix seconds.", [], loaded)
+    outcomes = [(("done",), in_force.reloads), (("refused",), in_force.refused)]
+    yield _counter("gateway_config_reloads", "Reloads since the start of the process.", ["outcome"], outcomes)

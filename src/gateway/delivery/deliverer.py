@@ -33,6 +33,7 @@ class Plan:
     """Workers that take their places once these have ended."""
     limiters: dict[str, Limiter]
     """Theirs, by account."""
+    hooks: Hooks | None
 
 
 class Deliverer:
@@ -66,19 +67,19 @@ class Deliverer:
         self._wall = wall
         self._past = dict(past or {})
         self._limiters = {spec.account: Limiter(draw) for spec in specs}
-        self._workers = {spec.name: self._worker(spec, self._limiters) for spec in specs}
+        self._workers = {spec.name: self._worker(spec, self._limiters, hooks) for spec in specs}
         self._ending: list[Worker] = []
         self._changing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
-    def _worker(self, spec: TargetSpec, limiters: Mapping[str, Limiter]) -> Worker:
+    def _worker(self, spec: TargetSpec, limiters: Mapping[str, Limiter], hooks: Hooks | None) -> Worker:
         return Worker(
             self._log,
             spec,
             transport=self._transport(spec),
             limiter=limiters[spec.account],
             transform=self._transform,
-            hooks=self._hooks,
+            hooks=hooks,
             draw=self._draw,
             wall=self._wall,
         )
@@ -103,24 +104,31 @@ class Deliverer:
 
     # --- other targets -------------------------------------------------------------------------------
 
-    def plan(self, specs: Sequence[TargetSpec]) -> Plan:
+    def plan(self, specs: Sequence[TargetSpec], hooks: Hooks | None = None) -> Plan:
         """Prepare to deliver to these targets instead; `change` does it, unless another `change` comes between.
 
-        Targets at one account share a limiter, so where one of them changes, all of them begin anew.
+        Targets at one account share a limiter, so where one of them changes, all of them begin anew. With other
+        hooks, all targets do.
+
+        Args:
+            hooks: instead of those of now.
 
         Raises:
             Exception: a target cannot be called as it is described.
         """
         before = {name: worker.spec for name, worker in self._workers.items()}
         after = {spec.name: spec for spec in specs}
-        touched = [name for name in before | after if before.get(name) != after.get(name)]
+        hooks = hooks or self._hooks
+        same = hooks == self._hooks
+        touched = [name for name in before | after if not (same and before.get(name) == after.get(name))]
         accounts = {spec.account for name in touched for spec in (before.get(name), after.get(name)) if spec}
         begins = [spec for spec in specs if spec.account in accounts]
         limiters = {spec.account: Limiter(self._draw) for spec in begins}
         return Plan(
             [name for name, spec in before.items() if spec.account in accounts],
-            [self._worker(spec, limiters) for spec in begins],
+            [self._worker(spec, limiters, hooks) for spec in begins],
             limiters,
+            hooks,
         )
 
     def change(self, plan: Plan) -> "asyncio.Task[None]":
@@ -138,6 +146,7 @@ class Deliverer:
                 worker.halt()
         self._ending += ending
         self._workers |= {worker.spec.name: worker for worker in plan.begins}
+        self._hooks = plan.hooks
         self._changing = asyncio.create_task(self._change(self._changing, ending, plan), name="change of targets")
         return self._changing
 

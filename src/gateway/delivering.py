@@ -1,0 +1,143 @@
+"""The delivery side of one process: what it counts and logs, and the rules it delivers by."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway import metrics
+from gateway.adapter import Event, Loss
+from gateway.config import Checked
+from gateway.delivery import Attempt, Deliverer, Hooks, TargetSpec, TargetState
+from gateway.delivery.deliverer import Plan
+from gateway.delivery.spec import LossPolicy
+from gateway.errors import Withheld
+from gateway.limit_memory import LimitMemory
+from gateway.log.permissions import Permissions
+from gateway.log.sqlite import SqliteLog
+from gateway.parts import build_target
+from gateway.routing import Router
+from gateway.routing.entries import RequireEntry
+from gateway.routing.in_force import RulesInForce
+from gateway.telemetry import Logger
+
+
+class Delivery:
+    """Delivers to the targets of a configuration, and then of another."""
+
+    def __init__(self, config: Checked, log: SqliteLog, rules: RulesInForce, logger: Logger) -> None:
+        self.stats = metrics.DeliveryStats()
+        self.logger = logger
+        self._log = log
+        self._rules = rules
+        self._permissions: Permissions | None = None
+        self._permissions_path = Path(config.log.sqlite + ".permissions")
+        self._memory = LimitMemory(Path(config.log.sqlite + ".limits"), logger)
+        self._minds_losses = rules.router.minds_losses
+        self._deliverer = Deliverer(
+            _specs(config), log, transform=self._transform, hooks=self._hooks(), past=self._memory.recall()
+        )
+
+    def _hooks(self) -> Hooks:
+        return Hooks(
+            observe=self._attempted,
+            on_loss=self._lost,
+            policies=self._policies if self._minds_losses else None,
+            on_warning=self._warned,
+            before=self._before,
+        )
+
+    async def start(self, config: Checked) -> None:
+        """Begin to deliver.
+
+        Raises:
+            LogError: the log cannot be read, or permissions not be followed.
+        """
+        await self._follow_permissions(config)
+        await self._deliverer.start()
+        self._memory.follow(self._deliverer)
+
+    async def stop(self) -> None:
+        """Finish or return the deliveries under way."""
+        await self._memory.finish(await self._deliverer.stop())
+        if self._permissions is not None:
+            await self._permissions.close()
+
+    async def prepare(self, config: Checked, router: Router) -> Plan:
+        """Prepare to deliver to the targets of another configuration, by its rules.
+
+        Once a rule has minded losses, they are minded to the end: events of that rule may still wait.
+
+        Raises:
+            LogError: permissions cannot be followed.
+            Exception: a target cannot be called as it is described.
+        """
+        self._minds_losses = self._minds_losses or router.minds_losses
+        plan = self._deliverer.plan(_specs(config), self._hooks())
+        await self._follow_permissions(config)
+        return plan
+
+    def change(self, plan: Plan) -> "asyncio.Task[None]":
+        """Deliver to other targets; see `Deliverer.change`."""
+        return self._deliverer.change(plan)
+
+    def states(self) -> list[TargetState]:
+        """Return how each target is doing."""
+        return self._deliverer.states()
+
+    # --- what rules ask for --------------------------------------------------------------------------
+
+    async def _follow_permissions(self, config: Checked) -> None:
+        """Follow who has given which permission, from the first rule that asks for one to the end."""
+        if self._permissions is None and any(rule.require is not None for rule in config.rules):
+            self._permissions = await Permissions.open(self._permissions_path, self._log)
+
+    async def _before(self) -> None:
+        if self._permissions is not None:
+            await self._permissions.catch_up()
+
+    def _transform(self, event: Event, rule: str, target: str) -> Event:
+        """Change an event as its rule says, if the person has given the permission that the rule asks for."""
+        rules = self._rules.of(rule, target)
+        required = rules.required(rule)
+        if required is not None and not self._permitted(event, required):
+            group = f" ({required.group})" if required.group else ""
+            raise Withheld(f"{rule}: no permission for {required.channel}{group}")
+        return rules.transform(event, rule, target)
+
+    def _permitted(self, event: Event, required: RequireEntry) -> bool:
+        if self._permissions is None:
+            return False
+        said = self._permissions.last_word(event.profile, required.channel, required.group)
+        return required.unknown == "allow" if said is None else said
+
+    def _policies(self, rule: str, target: str) -> Mapping[str, LossPolicy]:
+        return self._rules.of(rule, target).policies(rule, target)
+
+    # --- what is told --------------------------------------------------------------------------------
+
+    def _attempted(self, attempt: Attempt) -> None:
+        verdict = attempt.verdict.value
+        self.stats.attempt(attempt.target, attempt.endpoint, verdict, len(attempt.events), attempt.seconds)
+        self.logger.info(
+            "attempt",
+            target=attempt.target,
+            endpoint=attempt.endpoint,
+            status=attempt.status,
+            verdict=verdict,
+            why=attempt.why,
+            events=len(attempt.events),
+            first=attempt.events[0] if attempt.events else None,
+            attempt=attempt.attempt,
+            bytes=attempt.request_bytes,
+            ms=round(attempt.seconds * 1000, 3),
+        )
+
+    def _lost(self, source: str, target: str, loss: Loss) -> None:
+        self.stats.loss(source, target, loss.path, loss.outcome)
+
+    def _warned(self, rule: str, event: str, target: str, loss: Loss) -> None:
+        self.logger.warning("loss", rule=rule, event_id=event, target=target, path=loss.path, reason=loss.reason)
+
+
+def _specs(config: Checked) -> list[TargetSpec]:
+    return [build_target(name, target) for name, target in config.targets.items()]
