@@ -95,14 +95,16 @@ def _cells(rule: Rule, sources: Sequence[str]) -> frozenset[_Cell]:
 
 def _unreachable(rules: Sequence[Rule], sources: Sequence[str], targets: Sequence[str]) -> Iterator[Unreachable]:
     """Yield the rules before which others always hold: an earlier `drop`, or earlier rules for all their targets."""
-    cells = [_cells(rule, sources) for rule in rules]
-    for number, rule in enumerate(rules):
-        before = [(one, of) for one, of in zip(rules[:number], cells, strict=False) if one.where is None]
-        groups = {tuple(one.name for one, of in before if cell in of) for cell in cells[number]}
-        by_name = {one.name: one for one, _ in before}
-        shadows = _shadows(rule, [[by_name[name] for name in group] for group in groups], targets)
+    earlier: dict[_Cell, list[Rule]] = {}
+    for rule in rules:
+        cells = _cells(rule, sources)
+        groups = {tuple(map(id, several)): several for several in (earlier.get(cell, []) for cell in cells)}
+        shadows = _shadows(rule, list(groups.values()), targets)
         if shadows is not None:
-            yield Unreachable(rule.name, tuple(name for name in by_name if name in shadows))
+            yield Unreachable(rule.name, tuple(one.name for one in rules if one.name in shadows))
+        if rule.where is None:
+            for cell in cells:
+                earlier.setdefault(cell, []).append(rule)
 
 
 def _shadows(rule: Rule, groups: Sequence[Sequence[Rule]], targets: Sequence[str]) -> set[str] | None:

@@ -84,6 +84,17 @@ class Router:
             self._memo[key] = found
         return found
 
+    def _fitting(self, key: tuple[str, Kind, str]) -> tuple[int, ...]:
+        """Return the numbers of the rules that are for a source, kind and name, in order."""
+        source, kind, name = key
+        index = self._indexes.get((source, kind))
+        if index is None:
+            index = self._indexes[source, kind] = self._index(source, kind)
+        numbers = index.fitting(name)
+        if any(self._rules[number].match.not_ is not None for number in numbers):
+            numbers = tuple(number for number in numbers if self._rules[number].fits(source, kind, name))
+        return numbers
+
     def _index(self, source: str, kind: Kind) -> NameIndex:
         rules = enumerate(self._rules)
         return NameIndex((number, rule.match.name) for number, rule in rules if rule.is_for(source, kind))
@@ -134,14 +145,14 @@ class Router:
     def steps(self, event: Event) -> Iterator[Step]:
         """Yield where the event goes by the rules up to each: what `decide` would say of these alone, told slowly."""
         targets = (*self.targets, NOBODY)
+        fitting = frozenset(self._fitting((event.source.name, event.kind, event.name)))
         asked: list[Rule] = []
         before = _decided(asked, event, targets)
-        for rule in self._rules:
-            if rule.fits(event.source.name, event.kind, event.name):
+        for number, rule in enumerate(self._rules):
+            after = before
+            if number in fitting:
                 asked.append(rule)
                 after = _decided(asked, event, targets)
-            else:
-                after = before
             yield Step(rule, before, after)
             before = after
 
