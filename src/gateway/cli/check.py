@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from gateway import registry
-from gateway.app import build_target
 from gateway.cli.losses import show_losses
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json, table
@@ -14,6 +13,7 @@ from gateway.cli.rehearse import coverage_of, example_facts, results_of, show_co
 from gateway.config import Checked, load_with_places, source_path
 from gateway.errors import UsageError
 from gateway.fidelity import Level, Route, routes
+from gateway.parts import build_target
 from gateway.rehearsal import junit
 from gateway.routing import Rule
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 import click
 
 from gateway import registry
-from gateway.app import build_source, build_target
 from gateway.config import Checked
 from gateway.config.checks import Found
 from gateway.errors import ConfigError
+from gateway.parts import build_source, build_target
 from gateway.rehearsal import Coverage, OddName, Result, Unreachable, World, coverage, listed, run_examples, shown
 from gateway.translation import MASK
 
