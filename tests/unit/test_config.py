@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Config, load, source_path, target_windows
+from gateway.config import Checked, load, source_path, target_windows
 from gateway.errors import ConfigError
 
 CASES = Path(__file__).parent / "config_cases"
@@ -52,7 +52,7 @@ ROUTES = """
 """
 
 
-def right(folder: Path) -> Config:
+def right(folder: Path) -> Checked:
     (folder / "event.key").write_text("event-key\n")
     return load(written(folder, RIGHT, routes=ROUTES), {**ENVIRON, "PORT": "0"})
 
