@@ -22,6 +22,9 @@ class Running(Protocol):
     async def status(self) -> dict[str, Any]:
         """Return the log's counts and each target's state."""
 
+    def configuration(self) -> dict[str, Any]:
+        """Return which configuration is in force."""
+
     async def metrics(self) -> bytes:
         """Return metrics in Prometheus' text format."""
 
@@ -48,6 +51,10 @@ def admin_app(gateway: Running, token: str | None) -> Starlette:
             return refused
         return Response(msgspec.json.encode(await gateway.status()), media_type="application/json")
 
+    async def configuration(request: Request) -> Response:
+        refused = _guarded(request, token)
+        return refused or Response(msgspec.json.encode(gateway.configuration()), media_type="application/json")
+
     async def reload(request: Request) -> Response:
         refused = _guarded(request, token)
         if refused is not None:
@@ -62,6 +69,7 @@ def admin_app(gateway: Running, token: str | None) -> Starlette:
             Route("/readyz", readyz),
             Route("/metrics", show_metrics),
             Route("/status", status),
+            Route("/configuration", configuration),
             Route("/reload", reload, methods=["POST"]),
         ]
     )

@@ -183,14 +183,18 @@ class Gateway:
 
     async def status(self) -> dict[str, Any]:
         """Return the log's counts, each target's state, what is wrong, and which configuration is in force."""
-        workers = {"workers": self.workers.versions()} if self.workers else {}
         return {
             "log": await self._log.status(),
             "targets": self._states(),
             "trouble": self.trouble(),
             "checkpoint": self._log.checkpoint_fault,
-            "configuration": {**msgspec.to_builtins(self.in_force), **workers},
+            "configuration": self.configuration(),
         }
+
+    def configuration(self) -> dict[str, Any]:
+        """Return which configuration is in force, and what became of attempts to change it."""
+        workers = {"workers": self.workers.versions()} if self.workers else {}
+        return {**msgspec.structs.asdict(self.in_force), **workers}
 
     async def metrics(self) -> bytes:
         """Return metrics in Prometheus' text format."""

@@ -10,11 +10,12 @@ from gateway.cli.dead import dead
 from gateway.cli.demo import demo
 from gateway.cli.explain import explain
 from gateway.cli.new_adapter import new_adapter
+from gateway.cli.reload import reload
 from gateway.cli.sandbox import sandbox
 from gateway.cli.serve import serve
 from gateway.cli.status import status
 from gateway.cli.translate import translate
 
 ALL: Final[tuple[click.Command, ...]] = (
-    demo, serve, check, explain, translate, status, dead, adapters, sandbox, new_adapter,
+    demo, serve, reload, check, explain, translate, status, dead, adapters, sandbox, new_adapter,
 )  # fmt: skip

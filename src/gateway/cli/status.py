@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -9,19 +10,23 @@ import msgspec
 from gateway.app import open_log, run
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json, table
+from gateway.cli.running import ask, url_of
 from gateway.config import Checked, load
+from gateway.errors import GatewayError
 from gateway.log.port import LogStatus, TargetStatus
+
+PATIENCE_S = 3.0
 
 
 @click.command()
 @config_option
 @json_option
 def status(config_path: Path, json_output: bool) -> None:
-    """Show, per target, what became of every accepted event.
+    """Show, per target, what became of every accepted event; and which configuration is in force.
 
     accepted = delivered + queued + dropped + duplicate + dead holds at all times; the last column is what is
-    missing from that sum. Reads the log itself, whether the gateway runs or not. Ends with code 1 when anything
-    is missing.
+    missing from that sum. Reads the log itself, whether the gateway runs or not; the configuration is asked of the
+    gateway. Ends with code 1 when anything is missing.
 
     \b
     Examples:
@@ -37,12 +42,34 @@ async def _status(config: Checked, json_output: bool) -> None:
         now = await log.status()
     finally:
         await log.close()
+    in_force = _in_force(config)
     if json_output:
-        as_json(facts(now))
+        as_json({**facts(now), "configuration": in_force})
     else:
         show(now)
+        if in_force is not None:
+            _show_configuration(in_force)
     if any(target.missing for target in now.targets):
         raise SystemExit(1)
+
+
+def _in_force(config: Checked) -> dict[str, Any] | None:
+    """Return which configuration the running gateway goes by; None when none answers."""
+    try:
+        answer = ask("GET", f"{url_of(config.admin)}/configuration", config.admin.token, patience=PATIENCE_S)
+        told: dict[str, Any] = msgspec.json.decode(answer.content, type=dict)
+    except (GatewayError, msgspec.MsgspecError):
+        return None
+    return told
+
+
+def _show_configuration(told: dict[str, Any]) -> None:
+    click.echo(
+        f"configuration: version {told['version']}, loaded {told['loaded_at']};"
+        f" {told['reloads']} reloads, {told['refused']} refused"
+    )
+    if told["last_refusal"]:
+        click.echo(f"last refused {told['last_refusal']['at']}:\n{told['last_refusal']['why']}")
 
 
 def facts(now: LogStatus) -> dict[str, object]:
