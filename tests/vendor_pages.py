@@ -21,7 +21,7 @@ MARKS: Final = {Level.FULLY: "yes", Level.PARTLY: "partly", Level.NONE: "no"}
 
 def pages() -> dict[Path, str]:
     """Return every page and what stands in it."""
-    adapters = registry.adapters()
+    adapters = {slug: one for slug, one in registry.adapters().items() if (ROOT / "adapters" / slug).is_dir()}
     pairs = {
         (one, other): compare(adapters[one], adapters[other]) for one in sorted(adapters) for other in sorted(adapters)
     }

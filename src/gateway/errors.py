@@ -7,7 +7,9 @@ GatewayError
 ├── LogError            the log
 │   ├── LogUnavailable  it cannot accept now (disk, backpressure): answer 503, try again
 │   └── LogLocked       another process owns it
+├── Withheld            an event that a target is not to get after all
 └── EncodeError         an event that a target can never take, whatever is retried
+    └── ToldElsewhere   one that another event tells of
 """
 
 from dataclasses import dataclass
