@@ -19,6 +19,18 @@ from gateway.cli.processes import Process, start
 KEYS: dict[str, dict[str, str]] = {
     "klaviyo": {"private_key": "pk_0123456789abcdef0123456789abcdef01", "company_id": "AbC123"},
     "blueshift": {"event_api_key": "evk_demo_4f1c9b7a2e", "user_api_key": "usr_demo_9d2e6c41ab"},
+    "synerise": {
+        "api_key": "5c2b1f6e-0a44-4d1b-9a7e-6f0c2d9b8e11",
+        "workspace_guid": "0b9d6a52-3c1e-4f8a-8d27-1e5f4c3b2a10",
+        "tracker_key": "trk_demo_81c4",
+    },
+    "yespo": {"api_key": "yespo_demo_7b31c0"},
+    "vibetrace": {
+        "api_key": "vt_demo_5d20",
+        "account_id": "acc-demo-77",
+        "app_id": "app-demo-3",
+        "api_secret": "vt_secret_0f9a",
+    },
 }
 PATIENCE_S = 30.0
 
@@ -57,7 +69,7 @@ class World:
         return self.command("sandbox", vendor, *credentials, *options, name=vendor).ready["url"]
 
     def configure(self, targets: dict[str, dict[str, Any]], **more: Any) -> Path:
-        """Write a gateway.yaml with both vendors as sources and every event for every target."""
+        """Write a gateway.yaml with every vendor as a source and every event for every target."""
         config = {
             "listen": {"port": 0},
             "admin": {"port": 0},
