@@ -17,7 +17,6 @@ from gateway.adapter import Adapter
 from gateway.cli import main as gateway
 from gateway.event import Event
 from gateway.routing.entries import RuleEntry
-from gateway.shape_check import problems
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -25,7 +24,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "adapters").glob("*/README.md")),
 ]
-TOURS = ("README.md", "adding-a-vendor.md")
+TOURS = ("README.md", "adding-a-vendor.md", "mappings.md")
 """Documents whose shell blocks are one run."""
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN = {"sh", "yaml", "json", "python", "text", ""}
@@ -129,13 +128,6 @@ def test_the_configuration_page_names_every_key() -> None:
     ):
         for name in (field.encode_name for field in msgspec.structs.fields(struct)):
             assert re.search(rf"\b{name}\b", page), name
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "mappings/examples").glob("*.yaml")), ids=lambda path: path.stem)
-def test_example_routes_are_right(path: Path) -> None:
-    document = yamlfile.read(path)
-    assert not document.problems
-    assert not list(problems(document, document.value, list[RuleEntry]))
 
 
 @pytest.mark.parametrize("adapter", registry.adapters().values(), ids=lambda adapter: adapter.slug)
