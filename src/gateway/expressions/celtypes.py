@@ -90,6 +90,13 @@ def words(kind: Type) -> str:
     return _WORDS[kind.name]
 
 
+def words_of(names: frozenset[str]) -> str:
+    """Return what a person calls values of any of these types."""
+    found = ["a number"] if names >= NUMBERS else []
+    found += [text for name, text in _WORDS.items() if name in names and not (found and name in NUMBERS)]
+    return " or ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
+
+
 # --- the event's fields ----------------------------------------------------------------------------------
 
 _LEAVES: Final[dict[Any, Type]] = {

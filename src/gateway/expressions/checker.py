@@ -23,6 +23,7 @@ from gateway.expressions.celtypes import (
     list_of,
     map_of,
     words,
+    words_of,
 )
 from gateway.expressions.errors import ExpressionError
 from gateway.expressions.functions import FUNCTIONS, HAS, MACROS, MATCHES, Function, matching
@@ -171,11 +172,9 @@ class _Checker:
         if right.type.name not in ("list", "map", "dyn"):
             raise node.args[1].wrong(f"'in' expects a list or a mapping, found {words(right.type)}")
         if right.type.args and not can_be_equal(left.type, right.type.args[0]):
-            noun = "member" if right.type.name == "list" else "key"
-            raise node.args[0].wrong(
-                f"{words(left.type)} is never a {noun} of this: its {noun}s are {words(right.type.args[0])}"
-            )
-        fails = left.fails or right.fails or right.type.name == "dyn"
+            held = "a member of this list" if right.type.name == "list" else "a key of this mapping"
+            raise node.args[0].wrong(f"{held} is {words(right.type.args[0])}, never {words(left.type)}")
+        fails = left.fails or right.fails or right.type.name == "dyn" or (right.type.name == "map" and not left.sure)
         return plan.Compare("in", left, right, type=BOOL, fails=fails)
 
     def logic(self, node: tree.Logic) -> Step:
@@ -226,8 +225,7 @@ class _Checker:
         args = tuple(self.step(arg) for arg in nodes[: len(function.takes)])
         for arg, step, takes in zip(nodes, args, function.takes, strict=False):
             if step.type.name not in takes and step.type.name != "dyn":
-                kinds = " or ".join(dict.fromkeys(words(Type(name)) for name in sorted(takes)))
-                raise arg.wrong(f"{function.name}() expects {kinds}, found {words(step.type)}")
+                raise arg.wrong(f"{function.name}() expects {words_of(takes)}, found {words(step.type)}")
         return args
 
     def _zone(self, node: tree.Call, arg: tree.Node) -> Any:

@@ -17,6 +17,8 @@ from gateway.expressions.values import ERROR, LISTS, unsigned, whole
 
 _LONGEST_NUMBER: Final = 400
 """Characters of a text that can be a number."""
+_LEAST_DOUBLE: Final = -(2.0**63)
+"""Where doubles are too coarse to tell whether a number of 64 bits was meant; CEL has an error."""
 _BEYOND: Final = 20
 """Digits that no number of 64 bits has."""
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,40}")
@@ -51,7 +53,7 @@ def _to_whole(value: Any) -> Any:
     if kind is int:
         return value
     if kind is float:
-        return int(value) if isfinite(value) else ERROR
+        return int(value) if isfinite(value) and value != _LEAST_DOUBLE else ERROR
     if kind is Decimal:
         return int(value) if value.is_finite() and value.adjusted() < _BEYOND else ERROR
     if kind is str:

@@ -139,7 +139,7 @@ def _folded(ranges: Ranges) -> Ranges:
 
 
 _COUNTS: Final = re.compile(r"\{([0-9]{1,4})(,([0-9]{1,4})?)?\}")
-_GROUP_NAME: Final = re.compile(r"P?<[A-Za-z_][A-Za-z0-9_]*>")
+_GROUP_NAME: Final = re.compile(r"P?<[A-Za-z0-9_]+>")
 _FLAGS: Final = re.compile(r"([isU]*)(?:-([isU]+))?([:)])")
 _CODE: Final = re.compile(r"x(?:([0-9a-fA-F]{2})|\{([0-9a-fA-F]{1,6})\})")
 _POSIX_NAME: Final = re.compile(r"\[:(\^?)([a-z]+):\]")

@@ -121,8 +121,13 @@ def member(value: Any, held: Any) -> Any:
     if type(held) in LISTS:
         return any(equal(value, one) for one in held)
     if type(held) is dict:
-        return value in held if type(value) is str else False
+        return value in held if type(value) is str else _no_key(value)
     return ERROR
+
+
+def _no_key(value: Any) -> Any:
+    """Return that a mapping of ours, which has texts as keys, has no such key; or that nothing has one."""
+    return False if type(value) is bool or type(value) in _NUMBERS else ERROR
 
 
 # --- members ---------------------------------------------------------------------------------------------
@@ -199,6 +204,12 @@ def _quotient(left: int, right: int) -> int:
     return quotient if (left < 0) == (right < 0) else -quotient
 
 
+def _rest(left: int, right: int) -> Any:
+    """Return what is left of a division towards zero; an error where the division is one."""
+    quotient = _quotient(left, right)
+    return ERROR if whole(quotient) is ERROR else left - right * quotient
+
+
 def _ratio(left: float, right: float) -> float:
     """Divide as IEEE 754 says."""
     if right:
@@ -237,7 +248,7 @@ multiply: Final = _arithmetic(
 divide: Final = _arithmetic(
     {(int, int): lambda left, right: whole(_quotient(left, right)), (float, float): _ratio}, _EXACT.divide
 )
-remainder: Final = _arithmetic({(int, int): lambda left, right: whole(left - right * _quotient(left, right))}, None)
+remainder: Final = _arithmetic({(int, int): _rest}, None)
 
 
 def negative(value: Any) -> Any:

@@ -147,7 +147,7 @@ class _Writer:
         judged = self._judged(step)
         if judged is None:
             return f"({self.value(step)} is False)"
-        return _joined("and", [*judged[0], f"not {judged[1]}"])
+        return f"({' and '.join([*judged[0], f'not {judged[1]}'])})"
 
     def value(self, step: Step) -> str:
         """Write the value of a step, `ERROR` where it has none."""
@@ -240,7 +240,7 @@ class _Writer:
         left, right = step.left, step.right
         if right.type.name == "map" and left.type.name == "string":
             conditions: list[str] = []
-            written = self._unfailing(left, conditions)
+            written = self._present(left, "string", conditions)
             return conditions, f"({written} in {self._unfailing(right, conditions)})"
         texts = _texts(right)
         if texts is None or left.type.name not in ("string", "dyn"):
@@ -266,7 +266,7 @@ class _Writer:
             tests.append(f"{field} is not None")
         elif step.default is not ...:
             tests.append(f"{field} != {self._const(step.default)}")
-        return conditions, _joined("and", tests) if tests else "True"
+        return conditions, f"({' and '.join(tests)})" if tests else "True"
 
     def _judged_apply(self, step: plan.Apply, form: str) -> Judged | None:
         if step.function.takes[0] != frozenset({"string"}) and not all(arg.sure for arg in step.args):
