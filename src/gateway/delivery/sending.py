@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from gateway.adapter import Answer, Encoded, Verdict
 from gateway.delivery.backoff import THROTTLE_CAP, Valve, equal_jitter, full_jitter
@@ -14,7 +14,7 @@ from gateway.delivery.line import Unanswered
 from gateway.delivery.login import NotLoggedIn
 from gateway.delivery.losses import policy_of
 from gateway.delivery.settling import Settler
-from gateway.delivery.spec import Attempt, Hooks, TargetSpec
+from gateway.delivery.spec import Attempt, End, Hooks, TargetSpec
 from gateway.log.port import DeadLetter, Parked
 
 BEHIND: Final = "behind an earlier event of its lane"
@@ -89,16 +89,16 @@ class Sender:
         self._observe(endpoint, sent, begun)
         return sent
 
-    def _observe(self, endpoint: Endpoint, sent: Sent, begun: float) -> None:
+    def _observe(self, endpoint: Endpoint, sent: Sent, begun: float, *, went_out: bool = True) -> None:
         try:
-            self._tell(endpoint, sent, begun)
+            self._tell(endpoint, sent, begun, sent.request.body if went_out else None)
         except Exception as error:  # noqa: BLE001 - the request is sent: its outcome must be settled all the same
             self.trouble = f"a hook failed: {error!r}"
 
     def _not_logged_in(self, endpoint: Endpoint, sent: Sent) -> Sent:
         begun = self.now()
         self._pause(endpoint, sent.answer, sent.judgement, begun)
-        self._observe(endpoint, sent, begun)
+        self._observe(endpoint, sent, begun, went_out=False)
         return sent
 
     def _pause(self, endpoint: Endpoint, answer: Answer | None, judgement: Judgement, begun: float) -> None:
@@ -119,7 +119,7 @@ class Sender:
         if wait:
             gate.pause(now + wait, now)
 
-    def _tell(self, endpoint: Endpoint, sent: Sent, begun: float) -> None:
+    def _tell(self, endpoint: Endpoint, sent: Sent, begun: float, body: bytes | None) -> None:
         if self._hooks.on_loss is not None and sent.request.lost:
             pairs = zip(sent.request.events, sent.items, strict=True)
             sources = {at: item.event.source.name for at, item in pairs if item.event is not None}
@@ -139,6 +139,11 @@ class Sender:
                     attempt=1 + max([item.attempts for item in sent.items]),
                     seconds=self.now() - begun,
                     request_bytes=len(sent.request.body),
+                    method=endpoint.outbound.method,
+                    path=sent.request.path or endpoint.outbound.path,
+                    body=body,
+                    answer=sent.answer,
+                    masked=endpoint.masked,
                 )
             )
 
@@ -160,11 +165,21 @@ class Sender:
 
     def drop(self, item: Item, why: str) -> None:
         """An event is not for the target after all."""
+        self._end(item, "dropped", why)
         self._settler.dropped(item, why)
         self._lanes.settled(item)
 
+    def _end(self, item: Item, outcome: Literal["dropped", "dead"], why: str) -> None:
+        if self._hooks.on_end is None:
+            return
+        try:
+            self._hooks.on_end(End(self._spec.name, item.event.id if item.event else "", outcome, why))
+        except Exception as error:  # noqa: BLE001 - the event must be settled all the same
+            self.trouble = f"a hook failed: {error!r}"
+
     def bury(self, item: Item, reason: str, endpoint: Endpoint | None = None, sent: Sent | None = None) -> None:
         """Give an event up: a dead letter with all that is known."""
+        self._end(item, "dead", reason)
         mask = endpoint.masked if endpoint else bytes
         answer = sent.answer if sent else None
         letter = DeadLetter(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from gateway.adapter import Adapter, Loss, Settings, Verdict, Window, default_options
+from gateway.adapter import Adapter, Answer, Loss, Settings, Verdict, Window, default_options
 from gateway.event import Event
 
 Transform = Callable[[Event, str, str], Event]
@@ -94,6 +94,24 @@ class Attempt(Struct, frozen=True, kw_only=True):
     """1 for a first try; of several events, the highest."""
     seconds: float
     request_bytes: int
+    method: str = ""
+    path: str = ""
+    """Below the target's base address, query included."""
+    body: bytes | None = None
+    """Of the request; None: it was not sent, for want of a login."""
+    answer: Answer | None = None
+    masked: Callable[[bytes], bytes] = bytes
+    """Takes the target's secrets out of a text: they may stand in the path, the body and the answer."""
+
+
+class End(Struct, frozen=True):
+    """The end of an event that no attempt tells: it is not for the target after all, or given up on."""
+
+    target: str
+    event: str
+    """Id; empty when it is not known."""
+    outcome: Literal["dropped", "dead"]
+    why: str
 
 
 class TargetState(Struct, frozen=True, kw_only=True):
@@ -117,6 +135,8 @@ class TargetState(Struct, frozen=True, kw_only=True):
     """Reason -> lanes that wait for it."""
     memory: int
     """Estimated bytes of the events held."""
+    limited: dict[str, float] = {}
+    """Endpoint -> seconds so far in which new events were ready and only limits held them."""
 
 
 class Hooks(Struct, frozen=True, kw_only=True):
@@ -126,6 +146,7 @@ class Hooks(Struct, frozen=True, kw_only=True):
     """
 
     observe: Callable[[Attempt], None] | None = None
+    on_end: Callable[[End], None] | None = None
     on_loss: Callable[[str, str, Loss], None] | None = None
     """(source, target, loss), once for each loss of each request sent."""
     policies: Callable[[str, str], Mapping[str, LossPolicy]] | None = None
