@@ -27,7 +27,13 @@ class Endpoint:
     prepare: "Endpoint | None" = None
     """What its verdict PREPARE calls."""
     ways: "list[Way]" = field(default_factory=list)
-    """All that lead through it, as far as met."""
+    """All of new events that lead through it, as far as met."""
+    history: "list[Way]" = field(default_factory=list)
+    """The same of history."""
+
+    def beside(self, way: "Way") -> "list[Way]":
+        """Return the ways through it whose events may share a request with those of a way."""
+        return self.history if way.history else self.ways
 
     def masked(self, text: bytes) -> bytes:
         """Return the text without the target's secrets."""
@@ -38,10 +44,14 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Way:
-    """How some events can go: those of one kind that the same endpoints carry. There is one of each per target."""
+    """How some events can go: those of one kind that the same endpoints carry, all new or all history.
+
+    There is one of each per target.
+    """
 
     endpoints: tuple[Endpoint, ...]
     """Best first; at least one."""
+    history: bool = False
 
     def preferred(self, ready: "Callable[[Sequence[Way]], int]") -> Sequence[Endpoint]:
         """Return the endpoints that pay, best first, or else the last one.
@@ -51,7 +61,7 @@ class Way:
         """
         if len(self.endpoints) == 1:
             return self.endpoints
-        pay = [e for e in self.endpoints if e.outbound.pays_from <= 1 or ready(e.ways) >= e.outbound.pays_from]
+        pay = [e for e in self.endpoints if e.outbound.pays_from <= 1 or ready(e.beside(self)) >= e.outbound.pays_from]
         return pay or self.endpoints[-1:]
 
 
@@ -69,16 +79,19 @@ class Endpoints:
         self._slug = slug
         self._settings = settings
         self._unusable = unusable
-        self._met: dict[tuple[Kind, tuple[Endpoint, ...]], Way] = {}
+        self._met: dict[tuple[Kind, tuple[Endpoint, ...], bool], Way] = {}
         self._of_kind: dict[Kind, Way] = {}
         """Of the kinds whose endpoints take every event."""
         for kind in KINDS:
             having = tuple(e for e in endpoints if kind in e.outbound.kinds)
             if having and all(e.outbound.takes is None for e in having):
-                self._of_kind[kind] = self._way(kind, having)
+                self._of_kind[kind] = self._way(kind, having, history=False)
 
-    def way(self, event: Event) -> Way:
+    def way(self, event: Event, *, history: bool = False) -> Way:
         """Return how an event can go.
+
+        Args:
+            history: whether it is sent again.
 
         Raises:
             EncodeError: no endpoint carries it; says why.
@@ -86,18 +99,18 @@ class Endpoints:
         """
         way = self._of_kind.get(event.kind)
         if way is not None:
-            return way
+            return self._way(event.kind, way.endpoints, history=True) if history else way
         carriers = tuple([e for e in self.all if e.outbound.carries(event, e.settings)])
         if not carriers:
             raise EncodeError(f"{self._slug}: {self._why_not(event)}")
-        return self._way(event.kind, carriers)
+        return self._way(event.kind, carriers, history=history)
 
-    def _way(self, kind: Kind, endpoints: tuple[Endpoint, ...]) -> Way:
-        way = self._met.get((kind, endpoints))
+    def _way(self, kind: Kind, endpoints: tuple[Endpoint, ...], *, history: bool) -> Way:
+        way = self._met.get((kind, endpoints, history))
         if way is None:
-            way = self._met[kind, endpoints] = Way(endpoints)
+            way = self._met[kind, endpoints, history] = Way(endpoints, history)
             for endpoint in endpoints:
-                endpoint.ways.append(way)
+                endpoint.beside(way).append(way)
         return way
 
     def _why_not(self, event: Event) -> str:

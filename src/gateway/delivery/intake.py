@@ -76,7 +76,7 @@ class Intake:
             self._bury(item, f"the rule {item.rule!r} failed: {error!r}")
             return False
         try:
-            item.way = self._endpoints.way(changed)
+            item.way = self._endpoints.way(changed, history=item.lane.history)
         except Exception as error:  # noqa: BLE001 - an adapter's fault must cost one event, not the target
             self._bury(item, reason_of(error))
             return False

@@ -30,15 +30,19 @@ class Job:
     Args:
         items: in order, each lane's without a gap.
         probe: whether it finds out for a stopped target; such a job holds a single event.
+        history: whether its events are sent again.
     """
 
-    def __init__(self, sender: Sender, endpoint: Endpoint, items: list[Item], *, probe: bool) -> None:
+    def __init__(
+        self, sender: Sender, endpoint: Endpoint, items: list[Item], *, probe: bool, history: bool = False
+    ) -> None:
         self._sender = sender
         self._lanes = sender.context.lanes
         self._valve = sender.context.valve
         self._now = sender.now
         self._endpoint = endpoint
         self.probe = probe
+        self.history = history
         self._items = items
         self._groups: list[Sequence[Item]] = [items]
         self._halves: tuple[Sequence[Item], ...] = ()

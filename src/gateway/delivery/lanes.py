@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.adapter import Event
 from gateway.delivery.endpoints import Way
-from gateway.log.port import DeadLetter, Parked
+from gateway.log.port import HISTORY, DeadLetter, Parked
 
 OVERHEAD: Final = 1_500
 """Bytes of memory that an event takes beside its text, about."""
@@ -82,6 +82,8 @@ class Lane:
     """New rows of it that are not yet durable."""
     unsettled: int = 0
     """Changes of its durable rows that are not yet durable."""
+    history: bool = False
+    """Its events are sent again, after all new ones and within a share of the limits."""
 
 
 class Lanes:
@@ -113,7 +115,7 @@ class Lanes:
         """Return a lane, a new one if need be."""
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(key)
+            lane = self._lanes[key] = Lane(key, history=key.startswith(HISTORY))
         return lane
 
     def append(self, item: Item) -> None:
@@ -127,8 +129,8 @@ class Lanes:
             self._make_ready(lane)
 
     def ready_ways(self) -> list[Way]:
-        """Return the ways that the first events of ready lanes go, the one served longest ago first."""
-        return [way for way, lanes in self._ready.items() if lanes]
+        """Return the ways that the first events of ready lanes go, the one served longest ago first, history last."""
+        return sorted([way for way, lanes in self._ready.items() if lanes], key=_is_history)
 
     @property
     def any_ready(self) -> bool:
@@ -245,6 +247,10 @@ def _run(items: deque[Item], ways: Collection[Way], limit: int, taken: list[Item
     """Move the leading events that go one of these ways."""
     while items and len(taken) < limit and items[0].way in ways:
         taken.append(items.popleft())
+
+
+def _is_history(way: Way) -> bool:
+    return way.history
 
 
 def _way(lane: Lane) -> Way:

@@ -26,6 +26,8 @@ RAMP_GAP: Final = 0.05
 """Longest seconds between two of them."""
 UNSEEN: Final = 5.0
 """Seconds after a snapshot in which a process that crashed may have gone on sending: take one more often than that."""
+CREDIT: Final = 0.1
+"""Seconds for which history may make up where its timer came late."""
 ANY: Final = 1 << 30
 """Room of a gate that counts no events."""
 
@@ -33,13 +35,15 @@ ANY: Final = 1 << 30
 class Slots:
     """One window's slots."""
 
-    __slots__ = ("_grain", "_resting", "_times", "_used", "by_events", "count", "flying", "seconds")
+    __slots__ = ("_grain", "_resting", "_times", "_used", "by_events", "count", "flying", "history_at", "seconds")
 
     def __init__(self, window: Window) -> None:
         self.count = window.count
         self.seconds = window.seconds
         self.by_events = window.unit == "events"
         self.flying = 0
+        self.history_at = -inf
+        """When history may take slots again."""
         self._used = 0
         self._grain = window.seconds / GRAINS
         self._resting: dict[int, int] = {}
@@ -57,6 +61,10 @@ class Slots:
         if self.free(now) > 0:
             return now
         return self._times[0] * self._grain if self._times else inf
+
+    def charge(self, slots: int, now: float, share: float) -> None:
+        """Have history pay for slots: it takes no more of them than its share, evenly over time."""
+        self.history_at = max(self.history_at, now - CREDIT) + slots * self.seconds / (self.count * share)
 
     def most(self, seconds: float) -> int:
         """Return how many slots can be taken in a time."""
@@ -115,6 +123,25 @@ class Gate:
         if at == inf:
             self._limiter.hungry = True
         return at
+
+    def history_room(self, now: float, share: float) -> int:
+        """Return how many events of history one request may carry if it starts now; 0 when none may start."""
+        room = self.room(now)
+        for slots in self.slots:
+            if now < slots.history_at:
+                return 0
+            if slots.by_events:
+                room = min(room, max(1, int(slots.count * share)))
+        return room
+
+    def history_opens_at(self, now: float) -> float:
+        """Return the earliest moment at which a request of history may start, as `opens_at` does."""
+        return max([self.opens_at(now), *(slots.history_at for slots in self.slots)])
+
+    def charge(self, events: int, now: float, share: float) -> None:
+        """Have history pay for a request that `take` started."""
+        for slots in self.slots:
+            slots.charge(events if slots.by_events else 1, now, share)
 
     def take(self, events: int, now: float) -> None:
         """Start a request; `room` said that there is room."""

@@ -15,7 +15,7 @@ from gateway.delivery.login import NotLoggedIn
 from gateway.delivery.losses import policy_of
 from gateway.delivery.settling import Settler
 from gateway.delivery.spec import Attempt, End, Hooks, TargetSpec
-from gateway.log.port import DeadLetter, Parked
+from gateway.log.port import DEFAULT_SHARE, DeadLetter, Parked
 
 BEHIND: Final = "behind an earlier event of its lane"
 _ANSWER: Final = 16 * 1024
@@ -58,6 +58,8 @@ class Sender:
         self.stopping = False
         self.trouble = ""
         """What went wrong beside the sending."""
+        self.history_share = DEFAULT_SHARE
+        """Part of the limits that history may use."""
         self.now = asyncio.get_running_loop().time
 
     async def exchange(self, endpoint: Endpoint, request: Encoded, items: Sequence[Item]) -> Sent:
@@ -72,6 +74,8 @@ class Sender:
             await asyncio.sleep(min(max(gate.opens_at(begun) - begun, _SOON), _LOOK_AGAIN))
             begun = self.now()
         gate.take(events, begun)
+        if items and items[0].lane.history:
+            gate.charge(events, begun, self.history_share)
         self.in_flight += 1
         answer: Answer | None = None
         try:

@@ -27,8 +27,9 @@ from gateway.delivery.login import Session
 from gateway.delivery.sending import Context, Sender
 from gateway.delivery.settling import RETRY_EVERY, Settler
 from gateway.delivery.spec import Hooks, TargetSpec, TargetState, Transform, identity
+from gateway.delivery.waits import Waits
 from gateway.errors import LogError
-from gateway.log.port import Log, Parked
+from gateway.log.port import HISTORY, Log, Parked
 
 READ_AT_ONCE: Final = 500
 """Events of one read."""
@@ -38,8 +39,14 @@ KEEP: Final = 2.0
 """Seconds: a lane that waits longer gives its memory back."""
 REFRESH: Final = 5.0
 """Seconds between looks for parked events that others put back (`gateway dead retry`)."""
+REFRESH_HISTORY: Final = 0.5
+"""The same while events of history wait, of which more come as they go."""
 _REFRESH_SHARE: Final = 50.0
 """A look takes at most a fiftieth of the time, however many lanes wait."""
+HISTORY_AT_ONCE: Final = 20
+"""Lanes of history that are loaded before new events are looked for."""
+HISTORY_MEMORY: Final = 4
+"""History is loaded while no more than this part of the memory is taken: new events need room."""
 _FLUSHING: Final = 0.05
 """Seconds before a lane is looked at again whose rows are on their way to the log."""
 
@@ -83,6 +90,8 @@ class Worker:
         self._exhausted = False
         self._refresh_at = -inf
         self._trouble = ""
+        self._history_in_flight = 0
+        self._waits = Waits()
         limiter.listen(self._work.ring)
 
     # --- life ----------------------------------------------------------------------------------------
@@ -170,6 +179,7 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - a fault of ours or of a hook must not end the sending
                 self._trouble = f"a fault while sending: {error!r}"
                 await asyncio.sleep(RETRY_EVERY)
+            self._history_in_flight -= taken.history
             if taken.probe:
                 self._pump_bell.ring()
 
@@ -179,24 +189,44 @@ class Worker:
         flow = self._valve.flow(now)
         wake_at = self._valve.opens_at() if flow is Flow.NONE else inf
         ways = self._lanes.ready_ways() if flow is not Flow.NONE else []
+        if not ways:
+            self._waits.end_all(now)
         for way in ways:
             for endpoint in way.preferred(self._lanes.ready_events):
-                room = endpoint.gate.room(now)
+                room = self._room(endpoint, way, now)
                 if room:
+                    self._waits.end(endpoint, now)
                     return self._job(endpoint, way, room, probe=flow is Flow.ONE)
-                wake_at = min(wake_at, endpoint.gate.opens_at(now))
+                wake_at = min(wake_at, self._opens_at(endpoint, way, now))
         if wake_at < inf:
             self._work.ring_at(wake_at)
         return None
 
+    def _room(self, endpoint: Endpoint, way: Way, now: float) -> int:
+        """Return how many events that go a way one request to an endpoint may carry now."""
+        if way.history:
+            share = self._sender.history_share
+            most = max(1, int(self.spec.concurrency * share))
+            return endpoint.gate.history_room(now, share) if self._history_in_flight < most else 0
+        return endpoint.gate.room(now)
+
+    def _opens_at(self, endpoint: Endpoint, way: Way, now: float) -> float:
+        """Return when that may be more than none, as far as known."""
+        if way.history:
+            at = endpoint.gate.history_opens_at(now)
+            return at if at > now else inf
+        self._waits.begin(endpoint, now)
+        return endpoint.gate.opens_at(now)
+
     def _job(self, endpoint: Endpoint, first: Way, room: int, *, probe: bool) -> Job:
         limit = 1 if probe else min(room, endpoint.outbound.max_events)
         ways = [first] if limit == 1 else self._joining(endpoint, first)
-        return Job(self._sender, endpoint, self._lanes.take(ways, limit), probe=probe)
+        self._history_in_flight += first.history
+        return Job(self._sender, endpoint, self._lanes.take(ways, limit), probe=probe, history=first.history)
 
     def _joining(self, endpoint: Endpoint, first: Way) -> list[Way]:
         """Return the ways whose events go into a request together: those that lead through its endpoint now."""
-        others = [way for way in endpoint.ways if way is not first]
+        others = [way for way in endpoint.beside(first) if way is not first]
         return [first, *(way for way in others if way.endpoints == first.endpoints or self._open(way) is endpoint)]
 
     def _open(self, way: Way) -> Endpoint | None:
@@ -231,22 +261,25 @@ class Worker:
         self._pump_bell.ring_at(min(self._sender.now() + wait, self._refresh_at))
 
     async def _load_due(self) -> bool:
-        """Let the lanes go on whose time has come."""
+        """Let the lanes go on whose time has come; of history some."""
         any_due = False
+        history = 0
         now = self._wall()
-        while (lane := self._lanes.pop_due(now)) is not None:
+        while history < HISTORY_AT_ONCE and (lane := self._lanes.pop_due(now)) is not None:
             if lane.items:
                 self._lanes.wake(lane)
                 any_due = True
-            elif lane.unsettled or not self._may_load():
-                self._lanes.rest(lane, now + _FLUSHING, lane.reason)
+            elif lane.unsettled or not self._may_load(lane):
+                self._lanes.rest(lane, now + (REFRESH_HISTORY if lane.history else _FLUSHING), lane.reason)
             else:
                 await self._load(lane)
+                history += lane.history
                 any_due = True
         return any_due
 
-    def _may_load(self) -> bool:
-        enough = self._lanes.memory >= self.spec.ahead_bytes
+    def _may_load(self, lane: Lane) -> bool:
+        most = self.spec.ahead_bytes // HISTORY_MEMORY if lane.history else self.spec.ahead_bytes
+        enough = self._lanes.memory >= most
         return not enough and (self._valve.running or not self._lanes.any_ready)
 
     async def _load(self, lane: Lane) -> None:
@@ -287,7 +320,9 @@ class Worker:
     async def _refresh(self) -> None:
         """Look for lanes that wait in the log, from an earlier run or put back by a person."""
         begun = self._sender.now()
+        history = False
         for key, due in (await self._log.parked_lanes(self.spec.name)).items():
+            history = history or key.startswith(HISTORY)
             lane = self._lanes.find(key)
             if lane is None:
                 lane = self._lanes.get(key)
@@ -295,8 +330,10 @@ class Worker:
             elif lane.waiting:
                 continue
             lane.more = True
+        if history:
+            self._sender.history_share = await self._log.replay_share(self.spec.name)
         now = self._sender.now()
-        self._refresh_at = now + max(REFRESH, _REFRESH_SHARE * (now - begun))
+        self._refresh_at = now + max(REFRESH_HISTORY if history else REFRESH, _REFRESH_SHARE * (now - begun))
 
     def _row_changed(self, lane: Lane) -> None:
         """Rows of a lane became durable: if it waits for long, its memory can be had back."""
@@ -329,6 +366,7 @@ class Worker:
             waiting_lanes=reasons.total(),
             waiting=dict(reasons.most_common(10)),
             memory=self._lanes.memory,
+            limited=self._waits.told(now),
         )
 
 

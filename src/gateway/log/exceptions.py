@@ -2,10 +2,12 @@
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from gateway.errors import LogError
 from gateway.log.port import DeadLetter, Parked, Record
@@ -96,16 +98,35 @@ def bury(connection: sqlite3.Connection, target: str, letter: DeadLetter) -> Non
     )
 
 
-def dead_letters(
-    connection: sqlite3.Connection, target: str | None, ids: Sequence[int], before: int | None, limit: int
-) -> list[DeadLetter]:
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which dead letters are asked for; what is left out fits all."""
+
+    target: str | None = None
+    ids: Sequence[int] = ()
+    before: int | None = None
+    """Only those with a smaller id."""
+    since: datetime | None = None
+    """Only those that died then or later."""
+    reason: str | None = None
+    """A glob over the whole reason, in which case counts."""
+    name: str | None = None
+    """A glob over the event's name, in which case counts."""
+
+
+_NAME: Final = "CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_extract(CAST(body AS TEXT), '$.name') END GLOB ?"
+
+
+def dead_letters(connection: sqlite3.Connection, wanted: Wanted, limit: int) -> list[DeadLetter]:
     """Return dead letters, newest first."""
     conditions = ["1"]
     values: list[object] = []
     for condition, value in (
-        ("target = ?", target),
-        ("id IN (SELECT value FROM json_each(?))", _json(ids) if ids else None),
-        ("id < ?", before),
+        ("target = ?", wanted.target),
+        ("id IN (SELECT value FROM json_each(?))", _json(wanted.ids) if wanted.ids else None),
+        ("id < ?", wanted.before),
+        ("died_at >= ?", wanted.since.astimezone(UTC).isoformat() if wanted.since else None),
+        ("reason GLOB ?", wanted.reason),
+        (_NAME, wanted.name),
     ):
         if value is not None:
             conditions.append(condition)
@@ -144,10 +165,11 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int], now: float) -> int
 def drop(connection: sqlite3.Connection, ids: Sequence[int], reason: str) -> int:
     """Drop dead letters for good."""
     gone = connection.execute(
-        "DELETE FROM dead WHERE id IN (SELECT value FROM json_each(?)) RETURNING target", (_json(ids),)
+        "DELETE FROM dead WHERE id IN (SELECT value FROM json_each(?)) RETURNING target, event_id, body", (_json(ids),)
     ).fetchall()
-    for (target,) in gone:
+    for target, event_id, body in gone:
         count_dropped(connection, target, f"dead letter: {reason}", 1)
+        connection.execute("DELETE FROM imported WHERE target = ? AND event = ?", (target, _known_by(event_id, body)))
     return len(gone)
 
 
@@ -157,6 +179,62 @@ def count_dropped(connection: sqlite3.Connection, target: str, reason: str, even
         "INSERT INTO dropped VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET events = events + excluded.events",
         (target, reason, events),
     )
+
+
+def count_again(connection: sqlite3.Connection, target: str, why: str, events: int) -> None:
+    """Count events that come to a target once more as accepted."""
+    connection.execute(
+        "INSERT INTO again VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET events = events + excluded.events",
+        (target, why, events),
+    )
+
+
+# --- brought from elsewhere ------------------------------------------------------------------------------
+
+
+def take_in(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> list[int]:
+    """Keep dead letters that were exported, from this log or another; return the ids of those that are new.
+
+    A letter is known by its target and its event: one that is here, waits here, or was taken in before is left out.
+    Letters of events that this log does not hold get places before all others, in their order.
+
+    Raises:
+        LogError: the log has no such target.
+    """
+    new = [letter for letter in sorted(letters, key=lambda one: one.seq) if _is_new(connection, letter)]
+    (lowest,) = connection.execute(
+        "SELECT min(0, coalesce((SELECT min(seq) FROM dead), 0), coalesce((SELECT min(seq) FROM parked), 0))"
+    ).fetchone()
+    return [_keep(connection, letter, lowest - len(new) + number) for number, letter in enumerate(new)]
+
+
+def _is_new(connection: sqlite3.Connection, letter: DeadLetter) -> bool:
+    """Tell whether a letter is new, and remember it as taken in."""
+    if not connection.execute("SELECT 1 FROM targets WHERE name = ?", (letter.target,)).fetchone():
+        raise LogError(f"there is no target {letter.target!r}")
+    here = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM dead"
+        " WHERE target = :target AND event_id = :event AND (:event != '' OR body = :body))"
+        " OR EXISTS (SELECT 1 FROM parked p JOIN events e ON e.seq = p.seq"
+        " WHERE p.target = :target AND e.seq = :seq AND e.id = :event)",
+        {"target": letter.target, "event": letter.event_id, "body": letter.body, "seq": letter.seq},
+    ).fetchone()[0]
+    key = (letter.target, _known_by(letter.event_id, letter.body))
+    return not here and bool(connection.execute("INSERT OR IGNORE INTO imported VALUES (?, ?)", key).rowcount)
+
+
+def _known_by(event_id: str, body: bytes) -> str:
+    return event_id or blake2b(body, digest_size=16).hexdigest()
+
+
+def _keep(connection: sqlite3.Connection, letter: DeadLetter, otherwise: int) -> int:
+    held = connection.execute("SELECT 1 FROM events WHERE seq = ? AND id = ?", (letter.seq, letter.event_id)).fetchone()
+    bury(connection, letter.target, letter if held else msgspec.structs.replace(letter, seq=otherwise))
+    (row,) = connection.execute("SELECT last_insert_rowid()").fetchone()
+    if not held:
+        connection.execute("UPDATE dead SET at = ? WHERE id = ?", (int(letter.died_at.timestamp() * 1000), row))
+    count_again(connection, letter.target, "imported", 1)
+    return int(row)
 
 
 def _json(ids: Sequence[int]) -> str:

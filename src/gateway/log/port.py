@@ -2,11 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from msgspec import Struct
 
 from gateway.decision import Decision
+
+HISTORY: Final = "\x1freplay:"
+"""What the lanes of events that are sent again begin with: they wait beside those of the same profile's new events."""
+DEFAULT_SHARE: Final = 0.2
+"""Part of a target's limits that history may use."""
 
 
 class Entry(Struct, frozen=True):
@@ -101,6 +106,8 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     cursor: int
     oldest_queued_at: float | None
     """Unix seconds of acceptance of the oldest queued event."""
+    again: int = 0
+    """How many of the accepted came once more: replayed, or imported as dead letters."""
 
     @property
     def missing(self) -> int:
@@ -164,6 +171,9 @@ class Log(Protocol):
 
     async def drop_dead(self, ids: Sequence[int], reason: str) -> int:
         """Drop dead letters for good, counted as dropped by ``dead letter: reason``; return how many there were."""
+
+    async def replay_share(self, target: str) -> float:
+        """Return the part of a target's limits that history may use."""
 
     async def scan(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
         """Return the next events whoever they are for, as (place, body)."""

@@ -72,7 +72,24 @@ _V2: Final = (
     "CREATE INDEX once_by_end ON once (until)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2)
+_V3: Final = (
+    # Events that came to a target once more, beside the way through `events`: each counts as accepted again.
+    """CREATE TABLE again (
+        target TEXT NOT NULL, why TEXT NOT NULL, events INTEGER NOT NULL, PRIMARY KEY (target, why)) WITHOUT ROWID
+    """,
+    # Dead letters that were imported: an event's id, or a hash of what has none.
+    "CREATE TABLE imported (target TEXT NOT NULL, event TEXT NOT NULL, PRIMARY KEY (target, event)) WITHOUT ROWID",
+    # History on its way to a target: events after `first` up to `last`, done up to `place`. Times in Unix seconds.
+    """CREATE TABLE replays (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, asked TEXT NOT NULL, share REAL NOT NULL,
+        first INTEGER NOT NULL, last INTEGER NOT NULL, place INTEGER NOT NULL, state TEXT NOT NULL,
+        looked INTEGER NOT NULL, sent INTEGER NOT NULL, passed TEXT NOT NULL,
+        begun_at REAL NOT NULL, changed_at REAL NOT NULL)
+    """,
+    "CREATE INDEX replays_by_target ON replays (target, id)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2, _V3)
 """Statements that lead from each version to the next; a new file passes through all of them."""
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from gateway.errors import LogError, LogUnavailable
-from gateway.log import dedupe, exceptions, once, reader, schema, store
+from gateway.log import dedupe, exceptions, once, reader, replays, schema, store
 from gateway.log import targets as tables
 from gateway.log.checkpoint import Checkpointer, wal_bytes
 from gateway.log.dedupe import Duplicates
+from gateway.log.exceptions import Wanted
 from gateway.log.locks import Locks, setup_lock
 from gateway.log.port import DeadLetter, Entry, LogStatus, Parked, Record, Role, Settlement
 from gateway.log.prune import Pruner, Retention
+from gateway.log.replays import Replay, Step
 from gateway.log.store import Appender
 from gateway.log.writer import Chore, Writer
 
@@ -149,13 +151,62 @@ class SqliteLog:
     async def dead_letters(
         self, *, target: str | None = None, ids: Sequence[int] = (), before: int | None = None, limit: int = 100
     ) -> list[DeadLetter]:
-        return await self._readers.run(exceptions.dead_letters, target, ids, before, limit)
+        return await self.find_dead(Wanted(target=target, ids=ids, before=before), limit)
+
+    async def find_dead(self, wanted: Wanted, limit: int) -> list[DeadLetter]:
+        """Return the dead letters that are asked for, newest first."""
+        return await self._readers.run(exceptions.dead_letters, wanted, limit)
 
     async def retry_dead(self, ids: Sequence[int]) -> int:
         return await self._write(exceptions.retry, ids, self._clock(), wakes=True)
 
     async def drop_dead(self, ids: Sequence[int], reason: str) -> int:
         return await self._write(exceptions.drop, ids, reason)
+
+    async def import_dead(self, letters: Sequence[DeadLetter]) -> list[int]:
+        """Keep dead letters that were exported; return the ids of those that are new here.
+
+        Raises:
+            LogError: a target is not known; nothing is kept.
+        """
+        return await self._write(exceptions.take_in, letters)
+
+    # --- history -----------------------------------------------------------------------------------------
+
+    async def replay_share(self, target: str) -> float:
+        return await self._readers.run(replays.share, target)
+
+    async def replays(self, target: str | None = None) -> list[Replay]:
+        """Return what was asked to be sent again, newest first."""
+        return await self._readers.run(replays.listed, target)
+
+    async def place_before(self, at_ms: int) -> int:
+        """Return the place of the last event accepted before a moment."""
+        return await self._readers.run(replays.place_before, at_ms)
+
+    async def place_of_event(self, event_id: str) -> int | None:
+        """Return the place of an event, None when the log does not hold it."""
+        return await self._readers.run(replays.place_of_event, event_id)
+
+    async def begin_replay(self, target: str, asked: str, share: float, span: tuple[int, int]) -> Replay:
+        """Begin to send the events of a span (after, up to) to a target again.
+
+        Raises:
+            LogError: the log has no such target.
+        """
+        return await self._write(replays.begin, target, asked, share, span, self._clock())
+
+    async def replay(self, step: Step) -> Replay:
+        """Let the chosen events of one step wait in their lanes; durable when it returns.
+
+        Raises:
+            LogError: somebody else has gone on with it, or it is at its end.
+        """
+        return await self._write(replays.take, step, self._clock(), wakes=True)
+
+    async def cancel_replay(self, number: int) -> bool:
+        """Send nothing more of it; what waits already is sent. Return whether it was running."""
+        return await self._write(replays.cancel, number, self._clock())
 
     # --- the whole ---------------------------------------------------------------------------------------
 

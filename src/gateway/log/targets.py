@@ -95,6 +95,7 @@ def _target(connection: sqlite3.Connection, name: str, place: int, delivered: in
             duplicate = events
         elif not delivers and events:
             dropped[rule] = dropped.get(rule, 0) + events
+    again = _count(connection, "SELECT coalesce(sum(events), 0) FROM again WHERE target = ?", (name,))
     ahead = _count(
         connection,
         "SELECT count(*) FROM fates f CROSS JOIN events e ON e.decision = f.decision AND e.seq > ?"
@@ -104,7 +105,7 @@ def _target(connection: sqlite3.Connection, name: str, place: int, delivered: in
     parked = _count(connection, "SELECT count(*) FROM parked WHERE target = ?", (name,))
     return TargetStatus(
         target=name,
-        accepted=accepted,
+        accepted=accepted + again,
         delivered=delivered,
         queued=ahead + parked,
         parked=parked,
@@ -114,6 +115,7 @@ def _target(connection: sqlite3.Connection, name: str, place: int, delivered: in
         dead=_count(connection, "SELECT count(*) FROM dead WHERE target = ?", (name,)),
         cursor=place,
         oldest_queued_at=_oldest(connection, name, place),
+        again=again,
     )
 
 

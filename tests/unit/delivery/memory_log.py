@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from gateway.log.port import (
+    DEFAULT_SHARE,
     DeadLetter,
     Entry,
     LogStatus,
@@ -126,6 +127,9 @@ class MemoryLog:
             rule = f"dead letter: {reason}"
             state.dropped[rule] = state.dropped.get(rule, 0) + 1
         return len(letters)
+
+    async def replay_share(self, target: str) -> float:
+        return DEFAULT_SHARE
 
     async def scan(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
         return [(at + 1, self.entries[at].body) for at in range(after, min(after + limit, len(self.entries)))]
