@@ -101,7 +101,6 @@ class Gateway:
             self._adopt(prepared)
         if self._delivery is not None and prepared.plan is not None:
             await asyncio.wait([self._delivery.change(prepared.plan)], timeout=SETTLE_S)
-        spare_the_collector()
 
     def _all_workers(self, version: str) -> contextlib.AbstractAsyncContextManager[None]:
         return contextlib.nullcontext() if self.workers is None else self.workers.changing(version)
@@ -162,7 +161,6 @@ class Gateway:
         if self._prepared is not None:
             self._adopt(self._prepared)
             self.forget()
-            spare_the_collector()
 
     def forget(self) -> None:
         """Drop what was made ready."""
@@ -213,8 +211,10 @@ def _warm(router: Router, source: Source) -> None:
 
 
 def spare_the_collector() -> None:
-    """Leave what start-up made out of every collection, and look for cycles less often: events make none."""
-    gc.unfreeze()
+    """Leave what start-up made out of every collection, and look for cycles less often: events make none.
+
+    Not done again after a reload: it would hold up everything for as long as looking through all objects takes.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 50)

@@ -1,6 +1,9 @@
 """Metrics: every count under its name, in a bounded number of series."""
 
+from datetime import UTC, datetime
+
 from gateway.inbound.stats import Stats
+from gateway.loading import InForce
 from gateway.log.port import LogStatus, TargetStatus
 from gateway.metrics import LONGEST_PATH, PATHS, DeliveryStats, Engine, render
 
@@ -38,6 +41,17 @@ def test_the_conservation_sum_of_each_target() -> None:
         'gateway_target_state{state="held",target="crm"} 1.0',
         "gateway_log_wal_bytes 4096.0",
         "gateway_forgotten_keys_total 2.0",
+    }
+
+
+def test_the_configuration_in_force_and_what_became_of_reloads() -> None:
+    in_force = InForce("0123456789ab", datetime.fromtimestamp(1_795_000_000, UTC), reloads=3, refused=1)
+    text = render(Stats(), DeliveryStats(), STATUS, {}, Engine(0, 0), in_force).decode()
+    assert set(text.splitlines()) >= {
+        'gateway_config_info{version="0123456789ab"} 1.0',
+        "gateway_config_loaded_seconds 1.795e+09",
+        'gateway_config_reloads_total{outcome="done"} 3.0',
+        'gateway_config_reloads_total{outcome="refused"} 1.0',
     }
 
 
