@@ -12,7 +12,8 @@ RECEIVED: Final = datetime(2026, 11, 21, 12, 30, 15, 250_000, tzinfo=UTC)
 
 def event(**parts: Any) -> Event:
     """Return an event with these parts and nothing else."""
-    return Event(**{"id": "1", "kind": "track", "name": "Page Seen", "received_at": RECEIVED, "source": SOURCE} | parts)
+    given: dict[str, Any] = {"id": "1", "kind": "track", "name": "Page Seen", "received_at": RECEIVED, "source": SOURCE}
+    return Event(**given | parts)
 
 
 BARE: Final = event()

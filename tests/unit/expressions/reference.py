@@ -32,8 +32,9 @@ def _sayable(value: Any) -> Any:
 
 def plain(value: Any, kind: type[Struct] | None = None) -> Any:
     """Return a value of an event as CEL would see it: absent parts are there and empty, absent fields null."""
-    if isinstance(value, Struct) or kind is not None:
-        return {name: _field(value, name, held.type) for name, held in fields(kind or type(value)).items()}
+    part = type(value) if isinstance(value, Struct) else kind
+    if part is not None:
+        return {name: _field(value, name, held.type) for name, held in fields(part).items()}
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, datetime):

@@ -25,14 +25,16 @@ def re2(pattern: str, text: str) -> bool | None:
 PATTERNS: Final = [
     "", "a", "^a", "a$", "^a$", "^$", "$^", "a|b", "^(?:a|^b)c", "(^a|b$)", "a|^", "gr(a|e)y", "(a*)*b", "(a|a)*$",
     "(x+x+)+y", "a{0}", "a{2}", "a{2,}b", "a{1,3}$", "(ab){2}", "a??b", "a+?b", "[ab]x", "[^ab]", "[a-c]+$", "[a-]",
-    "[]a]", "[^]a]", r"[\w-]+@", r"[\d.]+$", r"\d+\.\d{2}", r"\D\S\W", r"[^\d]", "[[:alpha:]][[:^digit:]]", "[[:punct:]]",
+    "[]a]", "[^]a]", r"[\w-]+@", r"[\d.]+$", r"\d+\.\d{2}", r"\D\S\W", r"[^\d]", "[[:alpha:]][[:^digit:]]",
+    "[[:punct:]]",
     "(?i)order", "(?i:K)s", "(?i)[a-f]1", r"(?i)\w$", "(?i)straße", "a(?i)b|c", "(?-i)A", "(?s)a.b", "a.b", "(?s:.)b",
     "(?P<year>[0-9]+)-", "(?<y>a)b", r"\x41\x{1F431}?", r"\.\*\[\\", r"\Aa\z", r"\t\n", "é+", ".", "..", "(?U)a*",
     "a{,2}", "x{", "{", "a|*", "(", ")", "[", "a**", "[b-a]", r"\q", "(?z)", "[[:nope:]]", "a{1001}", "(?P<1>a)", "\\",
 ]  # fmt: skip
 TEXTS: Final = [
     "", "a", "b", "ab", "aab", "abab", "aaab", "ba", "bc", "grey", "gray", "xxxxy", "xx", "x{", "a{,2}", "{", "]", "-",
-    "ann-b@example.com", "12.50", "1-2", "ORDER", "Order Completed", "\u212as", "KS", "ks", "ſ", "F1", "STRASSE", "Straße",
+    "ann-b@example.com", "12.50", "1-2", "ORDER", "Order Completed", "\u212as", "KS", "ks", "\u017f", "F1",
+    "STRASSE", "Straße",
     "aB", "AB", "C", "A", "a\nb", "A🐱", ".*[\\", "\t\n", "éé", "é", "🐱", "2026-", "_", "!", "  ", "aC", "ac",
 ]  # fmt: skip
 
@@ -110,6 +112,6 @@ def test_a_text_that_is_too_long_is_an_error() -> None:
 
 
 def test_many_different_characters_are_told_apart() -> None:
-    matches = matcher("[а-я]+!$")
+    matches = matcher("[\u0430-\u044f]+!$")
     for code in range(0x20, 0x3000):
-        assert matches(chr(code) + "!") is (ord("а") <= code <= ord("я"))
+        assert matches(chr(code) + "!") is (0x430 <= code <= 0x44F)

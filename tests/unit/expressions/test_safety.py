@@ -5,6 +5,7 @@ import gc
 import sys
 import types
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -26,10 +27,12 @@ from tests.unit.expressions.events import BARE, ORDER, event
 def refused(text: str, wants: Wants = "any") -> str:
     with pytest.raises(ExpressionError) as caught:
         expressions.compile(text, wants=wants)
-    error = caught.value
-    assert 0 <= error.offset <= len(text)
-    assert 0 <= error.length <= len(text) - error.offset
-    return error.message
+    within(caught.value, text)
+    return caught.value.message
+
+
+def within(error: ExpressionError, text: str) -> None:
+    assert 0 <= error.offset <= error.offset + error.length <= len(text)
 
 
 # --- nothing else is reached -----------------------------------------------------------------------------
@@ -88,7 +91,8 @@ def test_the_function_sees_nothing_that_is_built_in(text: str) -> None:
 
 
 HOSTILE: Final = [
-    "'); import os; ('", "\"\"\"", "{0}", "{body}", "%s", "\\", "'''", "\n", "#", "c0", "__import__('os')", "\0", "\u2028",
+    "'); import os; ('", "\"\"\"", "{0}", "{body}", "%s", "\\", "'''", "\n", "#", "c0", "__import__('os')",
+    "\0", "\u2028",
 ]  # fmt: skip
 
 
@@ -104,18 +108,22 @@ def test_what_is_written_never_becomes_text_of_a_program(hostile: str) -> None:
     assert expressions.compile(f"event.properties['{written}']")(event(properties={hostile: "found"})) == "found"
 
 
-@given(st.text(max_size=60) | st.lists(st.sampled_from(
-    ["event", ".", "name", "properties", "(", ")", "[", "]", "{", "}", ",", ":", "?", "&&", "||", "!", "-", "+", "==", "<", "in",
-     "1", "2.5", "'a'", "null", "true", "size", "has", "exists", "matches", "i", " ", '"', "commerce", "items", "__class__", "3u"]
-), max_size=24).map("".join))  # fmt: skip
+WORDS: Final = [
+    "event", ".", "name", "properties", "(", ")", "[", "]", "{", "}", ",", ":", "?", "&&", "||", "!", "-", "+", "==",
+    "<", "in", "1", "2.5", "'a'", "null", "true", "size", "has", "exists", "matches", "i", " ", '"', "commerce",
+    "items",
+    "__class__", "3u",
+]  # fmt: skip
+
+
+@given(st.text(max_size=60) | st.lists(st.sampled_from(WORDS), max_size=24).map("".join))
 @example("event")
 def test_whatever_is_written_is_an_expression_or_an_expression_error(text: str) -> None:
     for wants in ("any", "bool"):
         try:
-            expression = expressions.compile(text, wants=wants)  # type: ignore[arg-type]
-        except ExpressionError as error:
-            assert 0 <= error.offset <= len(text)
-            assert 0 <= error.offset + error.length <= len(text)
+            expression = expressions.compile(text, wants=wants)
+        except ExpressionError as caught:
+            within(caught, text)
         else:
             expression(ORDER)
             expression(BARE)
@@ -197,7 +205,7 @@ def test_the_function_grows_no_faster_than_the_expression() -> None:
     for _ in range(12):
         text = f"!({text} ? event.properties.a == 1 : event.properties.b && event.properties.c)"
         sizes.append(len(functions_of(expressions.compile(text, wants="bool").run).__code__.co_code))
-    steps = [later - earlier for earlier, later in zip(sizes, sizes[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(sizes)]
     assert max(steps) <= 3 * min(steps)
 
 
@@ -245,7 +253,8 @@ def test_what_a_macro_reads_and_makes_counts() -> None:
 
 def test_what_is_added_has_a_bound() -> None:
     twice = "event.properties.a + event.properties.a"
-    for half in ("x" * (LONGEST_TEXT // 2), [0] * (LONGEST_TEXT // 2)):
+    halves: list[Any] = ["x" * (LONGEST_TEXT // 2), [0] * (LONGEST_TEXT // 2)]
+    for half in halves:
         assert len(expressions.compile(twice)(event(properties={"a": half}))) == LONGEST_TEXT
         assert expressions.compile(twice)(event(properties={"a": half + half[:1]})) is None
     doubled = "event.name"
