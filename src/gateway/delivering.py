@@ -62,17 +62,20 @@ class Delivery:
         if self._permissions is not None:
             await self._permissions.close()
 
-    async def prepare(self, config: Checked, router: Router) -> Plan:
+    async def prepare(self, config: Checked, router: Router, *, anew: bool) -> Plan:
         """Prepare to deliver to the targets of another configuration, by its rules.
 
         Once a rule has minded losses, they are minded to the end: events of that rule may still wait.
+
+        Args:
+            anew: whether rules have changed: what waits in memory is then taken up anew, to be changed by them.
 
         Raises:
             LogError: permissions cannot be followed.
             Exception: a target cannot be called as it is described.
         """
         self._minds_losses = self._minds_losses or router.minds_losses
-        plan = self._deliverer.plan(_specs(config), self._hooks())
+        plan = self._deliverer.plan(_specs(config), self._hooks(), anew=anew)
         await self._follow_permissions(config)
         return plan
 

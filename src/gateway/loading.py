@@ -37,6 +37,8 @@ class Loaded(NamedTuple):
     """These files, and the folders of route files."""
     stamps: "Stamps"
     """Theirs, before they were read."""
+    rules: str
+    """A hash of all that rules may be made of: two configurations with the same have the same rules."""
 
 
 class Refusal(Struct, frozen=True):
@@ -69,10 +71,11 @@ def load_whole(path: Path) -> Loaded:
         files = tuple(dict.fromkeys((*survey(path), *known)))
         seen = stamps(files)
         version = version_of(path, files)
+        rules = _rules_version(path, files)
         config = load(path)
         known = tuple(map(Path, config.files))
         if set(known) <= set(files) and version_of(path, files) == version:
-            return Loaded(config, path, version, files, seen)
+            return Loaded(config, path, version, files, seen, rules)
     raise UsageError(f"{path}: the files of the configuration changed while they were read")
 
 
@@ -83,6 +86,14 @@ def version_of(path: Path, files: tuple[Path, ...]) -> str:
         content = _content(file)
         whole.update(f"{os.path.relpath(file, path.parent)}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
         whole.update(content)
+    return whole.hexdigest()
+
+
+def _rules_version(path: Path, files: tuple[Path, ...]) -> str:
+    value = _value(path)
+    routes = value.get("routes") if isinstance(value, dict) else None
+    whole = blake2b(repr(routes).encode("utf-8", "surrogatepass"), digest_size=_VERSION_BYTES)
+    whole.update(version_of(path, tuple(file for file in files if file != path)).encode())
     return whole.hexdigest()
 
 

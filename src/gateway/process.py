@@ -62,6 +62,7 @@ class Gateway:
         """The processes that accept, when they are not this one."""
         self.reloader = Reloader(loaded, self.in_force, self.change, lambda: self.logger)
         self._config = config
+        self._rules_version = loaded.rules
         self._log = log
         self._directory = directory
         self._inbound = Stats()
@@ -110,7 +111,9 @@ class Gateway:
         config = loaded.config
         router, sources = await asyncio.to_thread(self._built, config)
         await self._directory.prepare(minters(config))
-        plan = None if self._delivery is None else await self._delivery.prepare(config, router)
+        plan = None
+        if self._delivery is not None:
+            plan = await self._delivery.prepare(config, router, anew=loaded.rules != self._rules_version)
         return Prepared(loaded, router, sources, plan)
 
     def _built(self, config: Checked) -> tuple[Router, dict[str, Source]]:
@@ -133,6 +136,7 @@ class Gateway:
         self.logger = make_logger(config.logging.format, config.logging.level, secrets)
         self._config, self._sources = config, prepared.sources
         self._rules.replace(prepared.router, config.rules)
+        self._rules_version = prepared.loaded.rules
         self._directory.replace(minters(config))
         store = LogStore(self._log, prepared.router.decide, self._directory)
         self.edge.replace(Sources(list(prepared.sources.values())), store, self.logger)

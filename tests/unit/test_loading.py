@@ -62,6 +62,18 @@ def test_every_file_is_known_and_every_change_is_another_version(whole: Path) ->
     assert len(versions) == len(read) + 2
 
 
+def test_rules_may_only_differ_where_their_version_does(whole: Path) -> None:
+    rules = {load_whole(whole).rules}
+    whole.write_text(whole.read_text().replace("crm: {", "crm: {concurrency: 3, "))
+    rules.add(load_whole(whole).rules)
+    assert len(rules) == 1
+    whole.write_text(whole.read_text().replace("nobody wants it", "nobody"))
+    rules.add(load_whole(whole).rules)
+    (whole.parent / "routes/b.yml").write_text("- {name: b, to: [{target: crm, name: c}]}\n")
+    rules.add(load_whole(whole).rules)
+    assert len(rules) == 3
+
+
 def test_the_version_does_not_depend_on_where_the_files_are(tmp_path: Path) -> None:
     versions = set()
     for name in ("one", "other"):

@@ -104,7 +104,7 @@ class Deliverer:
 
     # --- other targets -------------------------------------------------------------------------------
 
-    def plan(self, specs: Sequence[TargetSpec], hooks: Hooks | None = None) -> Plan:
+    def plan(self, specs: Sequence[TargetSpec], hooks: Hooks | None = None, *, anew: bool = False) -> Plan:
         """Prepare to deliver to these targets instead; `change` does it, unless another `change` comes between.
 
         Targets at one account share a limiter, so where one of them changes, all of them begin anew. With other
@@ -112,6 +112,7 @@ class Deliverer:
 
         Args:
             hooks: instead of those of now.
+            anew: have all targets begin anew, so that what they hold in memory is changed by the rules of now.
 
         Raises:
             Exception: a target cannot be called as it is described.
@@ -119,7 +120,7 @@ class Deliverer:
         before = {name: worker.spec for name, worker in self._workers.items()}
         after = {spec.name: spec for spec in specs}
         hooks = hooks or self._hooks
-        same = hooks == self._hooks
+        same = hooks == self._hooks and not anew
         touched = [name for name in before | after if not (same and before.get(name) == after.get(name))]
         accounts = {spec.account for name in touched for spec in (before.get(name), after.get(name)) if spec}
         begins = [spec for spec in specs if spec.account in accounts]

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from gateway.delivery import Deliverer, TargetSpec
@@ -221,6 +222,31 @@ def test_targets_at_one_account_begin_anew_together() -> None:
         assert plan.ends == ["crm", "mail"]
         assert [worker.spec.name for worker in plan.begins] == ["crm", "mail"]
         await place.deliverer.stop()
+
+    play(story())
+
+
+def test_what_waits_in_memory_is_changed_by_the_rules_of_now() -> None:
+    async def story() -> None:
+        place = Place(spec(windows=(window(1, 10.0, shared="target"),)))
+        names = ["before"]
+        place.deliverer = Deliverer(
+            [spec(windows=(window(1, 10.0, shared="target"),))],
+            place.log,
+            transform=lambda one, rule, target: msgspec.structs.replace(one, id=f"{one.id} {names[-1]}"),
+            transport=lambda _: place.vendor,
+            draw=lambda: 0.5,
+            wall=place.wall,
+        )
+        await place.deliverer.start()
+        await place.append(0, 4)
+        await asyncio.sleep(1.0)
+        names.append("after")
+        plan = place.deliverer.plan([spec(windows=(window(1, 10.0, shared="target"),))], anew=True)
+        await place.deliverer.change(plan)
+        await place.settled()
+        await place.deliverer.stop()
+        assert sorted(place.vendor.accepted) == ["e0 before", "e1 after", "e2 after", "e3 after"]
 
     play(story())
 
