@@ -273,8 +273,8 @@ class _Checker:
         variable, *bodies = node.args
         if not isinstance(variable, tree.Name):
             raise variable.wrong(f"{node.name}() expects a name for the member, then what is asked of it")
-        if variable.name in self._variables:
-            raise variable.wrong(f"the name {variable.name!r} is taken")
+        if variable.name == "event":
+            raise variable.wrong("the name 'event' is taken")
         return self._loop(node, of, variable.name, bodies)
 
     def _loop(self, node: tree.Call, of: Step, name: str, bodies: list[tree.Node]) -> Step:
@@ -283,12 +283,13 @@ class _Checker:
         kind = DYN if kind == NEVER else kind
         path = None if of.path is None else f"{of.path}[]"
         variable = plan.Variable(f"v{self._made}", type=kind, path=path)
-        self._variables[name] = variable
+        outside = self._variables
+        self._variables = {**outside, name: variable}
         try:
             test = self._condition(bodies[0], f"{node.name}()") if node.name != "map" or len(bodies) > 1 else None
             made = self.step(bodies[-1]) if node.name == "map" else test
         finally:
-            del self._variables[name]
+            self._variables = outside
         assert made is not None  # noqa: S101  for mypy: every macro has a test or makes something
         if node.name == "map":
             if made.type.name == "part":

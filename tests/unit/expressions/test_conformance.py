@@ -1,7 +1,7 @@
 """Cases of the specification's own tests (github.com/google/cel-spec, tests/simple/testdata, read 2026-11-21).
 
-Those that need bytes, messages, types as values or keys that are no texts are left out. Where the specification has an
-error, an expression is refused when it is compiled, or it has no value.
+A few of ours are among them. Those that need bytes, messages, types as values or keys that are no texts are left out.
+Where the specification has an error, an expression is refused when it is compiled, or it has no value.
 """
 
 from datetime import UTC, datetime
@@ -73,6 +73,7 @@ MACROS: Final = [
     ("[3, 2, 1, 0].filter(n, 12 / n > 4)", ERROR),
     ("['a', 'b'].map(x, ['c', 'd'].map(y, x + y))", [["ac", "ad"], ["bc", "bd"]]),
     ("has({'a': 1}.a)", True), ("has({'a': 1}.b)", False), ("has({'a': {'b': 1}}.a.c)", False),
+    ("[1, 2].exists(x, [3, 4].exists(x, x == 4) && x == 2)", True),
 ]  # fmt: skip
 STRINGS: Final = [
     ("size('')", 0), ("size('ÿ')", 1), ("size('πέντε')", 5), ("'four'.size()", 4), ("size([1, 2, 3])", 3),
