@@ -1,17 +1,18 @@
 """All benchmarks, one after the other; names as arguments choose some.
 
-python -m benchmarks [accept] [translate] [routing] [delivery] [log] [whole] [backlog]
+python -m benchmarks [accept] [translate] [routing] [expressions] [delivery] [log] [whole] [backlog]
 """
 
 import sys
 from collections.abc import Callable
 
-from benchmarks import accept, backlog, delivery, log, routing, translate, whole
+from benchmarks import accept, backlog, delivery, expressions, log, routing, translate, whole
 
 ALL: dict[str, Callable[[], None]] = {
     "accept": accept.main,
     "translate": translate.main,
     "routing": routing.main,
+    "expressions": expressions.main,
     "delivery": delivery.main,
     "log": log.main,
     "whole": whole.main,

@@ -1,6 +1,7 @@
 """What a rule changes in an event on its way to one target: compiled from its words, in their order."""
 
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -252,10 +253,19 @@ def checked_literal(path: Path, literal: Any) -> Any:
         raise ValueError(f"{path.text!r} cannot be {literal!r}: {detail[0].lower()}{detail[1:]}") from None
 
 
+def _json(value: Any) -> Any:
+    """Return a value as it may stand in a free part: an expression's decimals are numbers there."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list):
+        return [_json(one) for one in value]
+    return {key: _json(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+
 def _fitted(path: Path, value: Any) -> Any:
     """Return a value as the type of its place; a number may become text, and a text a number."""
     if path.type is Any:
-        return value
+        return _json(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = repr(value)
     return msgspec.convert(value, path.type, strict=False)

@@ -187,7 +187,7 @@ def _decided(rules: Sequence[Rule], event: Event | None, targets: Sequence[str])
     for rule in rules:
         if rule.otherwise and (deliver or held):
             continue
-        if event is not None and rule.where is not None and rule.where(event) is not True:
+        if event is not None and rule.where is not None and not rule.where.run(event):
             continue
         if rule.drop is not None:
             dropped_by = rule.name

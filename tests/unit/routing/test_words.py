@@ -119,6 +119,52 @@ def test_set_takes_a_literal_or_the_value_of_a_path() -> None:
     }
 
 
+def test_set_takes_the_value_of_an_expression() -> None:
+    given = event(commerce=Commerce(total=Decimal("24.90"), tax=Decimal("4.00")), properties={"n": 2})
+    values = {
+        "properties.points": {"expr": "int(event.commerce.total)"},
+        "properties.net": {"expr": "event.commerce.total - event.commerce.tax"},
+        "properties.whole": {"expr": "event.commerce.tax * 2"},
+        "properties.list": {"expr": "[event.commerce.tax]"},
+        "commerce.discount": {"expr": "event.commerce.total * 0.5"},
+        "properties.none": {"expr": "event.properties.missing + 1"},
+    }
+    after = changed({"set": values}, given)
+    assert after.properties == {"n": 2, "points": 24, "net": 20.9, "whole": 8, "list": [4]}
+    assert after.commerce is not None
+    assert after.commerce.discount == Decimal("12.45")
+
+
+def test_where_asks_each_event() -> None:
+    rules = [
+        {"name": "large", "where": "event.commerce.total >= 100", "to": "crm"},
+        {"name": "own", "where": 'event.properties.store in ["eu-1", "eu-2"]', "to": "mail"},
+    ]
+    router = Router(rules_of(rules), ["crm", "mail"])
+    assert router.decide(event(commerce=Commerce(total=Decimal(100)))).deliver == (("crm", "large"),)
+    assert router.decide(event(commerce=Commerce(total=Decimal(99)))).deliver == ()
+    assert router.decide(event(properties={"store": "eu-2"})).deliver == (("mail", "own"),)
+    assert router.decide(event(properties={"store": 7})).deliver == ()
+
+
+@pytest.mark.parametrize(
+    ("where", "offset", "message"),
+    [
+        ("event.commerce.totl > 1", 15, "did you mean 'total'"),
+        ("event.commerce.total > 'x'", None, ""),
+        ("event.name ==", None, ""),
+        ("event.name", None, ""),
+    ],
+)
+def test_a_wrong_condition_is_told_at_its_place(where: str, offset: int | None, message: str) -> None:
+    (wrong,) = problems({"to": "crm", "where": where})
+    assert wrong.place == ("where",)
+    assert wrong.message
+    assert wrong.offset is not None
+    assert message in wrong.message
+    assert offset is None or wrong.offset == offset
+
+
 def test_a_value_that_does_not_fit_its_place_ends_the_events_way_there() -> None:
     with pytest.raises(EncodeError, match=r"commerce.total cannot be 'many'"):
         changed({"set": {"commerce.total": {"from": "properties.x"}}}, event(properties={"x": "many"}))
