@@ -1,7 +1,7 @@
 """What is not on the straight way: events that wait beside the log, and dead letters."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -144,8 +144,16 @@ def _letter(row: tuple[object, ...]) -> DeadLetter:
     return DeadLetter(**fields)
 
 
-def retry(connection: sqlite3.Connection, ids: Sequence[int], now: float) -> int:
-    """Let dead letters wait again, due now, with no attempts yet, at their events' places in their lanes."""
+def retry(
+    connection: sqlite3.Connection, ids: Sequence[int], now: float, rules: Mapping[int, str] | None = None
+) -> int:
+    """Let dead letters wait again, due now, with no attempts yet, at their events' places in their lanes.
+
+    Args:
+        rules: for some ids, the rule by which they go now.
+    """
+    for number, rule in (rules or {}).items():
+        connection.execute("UPDATE dead SET rule = ? WHERE id = ?", (rule, number))
     added = connection.execute(
         "INSERT INTO parked (target, lane, seq, due_at, attempts, reason, first_at, at, rule, body)"
         " SELECT target, lane, seq, ?, 0, 'retried by hand', ?, at, rule, body FROM dead"

@@ -82,9 +82,9 @@ _BEYOND: Final = HISTORY[:-1] + chr(ord(HISTORY[-1]) + 1)
 
 
 def share(connection: sqlite3.Connection, target: str) -> float:
-    """Return the part of a target's limits that history may use: what the last job says."""
+    """Return the part of a target's limits that history may use: what the job that was last gone on with says."""
     row = connection.execute(
-        "SELECT share FROM replays WHERE target = ? ORDER BY id DESC LIMIT 1", (target,)
+        "SELECT share FROM replays WHERE target = ? ORDER BY changed_at DESC LIMIT 1", (target,)
     ).fetchone()
     return DEFAULT_SHARE if row is None else float(row[0])
 
@@ -213,6 +213,16 @@ def _wait(connection: sqlite3.Connection, target: str, one: Again, now: float) -
         ).rowcount
         > 0
     )
+
+
+def set_share(connection: sqlite3.Connection, number: int, part: float, now: float) -> Replay:
+    """Have a job use another part of its target's limits from now on.
+
+    Raises:
+        LogError: there is no such job.
+    """
+    connection.execute("UPDATE replays SET share = ?, changed_at = ? WHERE id = ?", (part, now, number))
+    return _found(connection, number)
 
 
 def cancel(connection: sqlite3.Connection, number: int, now: float) -> bool:

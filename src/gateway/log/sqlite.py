@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeVar
@@ -157,8 +157,8 @@ class SqliteLog:
         """Return the dead letters that are asked for, newest first."""
         return await self._readers.run(exceptions.dead_letters, wanted, limit)
 
-    async def retry_dead(self, ids: Sequence[int]) -> int:
-        return await self._write(exceptions.retry, ids, self._clock(), wakes=True)
+    async def retry_dead(self, ids: Sequence[int], rules: Mapping[int, str] | None = None) -> int:
+        return await self._write(exceptions.retry, ids, self._clock(), rules, wakes=True)
 
     async def drop_dead(self, ids: Sequence[int], reason: str) -> int:
         return await self._write(exceptions.drop, ids, reason)
@@ -203,6 +203,14 @@ class SqliteLog:
             LogError: somebody else has gone on with it, or it is at its end.
         """
         return await self._write(replays.take, step, self._clock(), wakes=True)
+
+    async def set_replay_share(self, number: int, part: float) -> Replay:
+        """Have a replay use another part of its target's limits from now on.
+
+        Raises:
+            LogError: there is no such replay.
+        """
+        return await self._write(replays.set_share, number, part, self._clock())
 
     async def cancel_replay(self, number: int) -> bool:
         """Send nothing more of it; what waits already is sent. Return whether it was running."""
