@@ -1,7 +1,7 @@
 """Runs the rules: decides at accept, transforms at delivery."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from gateway.decision import UNROUTED, Decision
 from gateway.errors import EncodeError
@@ -25,6 +25,10 @@ class Plan(NamedTuple):
     """What has to be asked of each event of one source, kind and name: rules, in their order."""
 
     rules: tuple[Rule, ...]
+    conditions: tuple[tuple[int, Callable[[Event], Any]], ...]
+    """A bit for each condition, and the condition."""
+    decisions: dict[int, Decision] | None
+    """By the bits of the conditions that hold; None where more than conditions decides."""
 
 
 class Step(NamedTuple):
@@ -101,15 +105,28 @@ class Router:
 
     def _planned(self, numbers: tuple[int, ...]) -> Decision | Plan:
         """Return the decision of these rules, or what has to be asked of each event; and remember it."""
-        plan = Plan(tuple(_up_to_the_end(self._rules[number] for number in numbers)))
-        found = self._same_as(_decided(plan.rules, None, self.targets)) if all(r.plain for r in plan.rules) else plan
+        rules = tuple(_up_to_the_end(self._rules[number] for number in numbers))
+        plain = all(rule.plain for rule in rules)
+        found = self._same_as(_decided(rules, None, self.targets)) if plain else _plan(rules)
         if len(self._by_rules) >= _MEMO:
             self._by_rules.clear()
         self._by_rules[numbers] = found
         return found
 
     def _ask(self, plan: Plan, event: Event) -> Decision:
-        return self._same_as(_decided(plan.rules, event, self.targets))
+        known = plan.decisions
+        if known is None:
+            return self._same_as(_decided(plan.rules, event, self.targets))
+        holding = 0
+        for bit, condition in plan.conditions:
+            if condition(event):
+                holding |= bit
+        found = known.get(holding)
+        if found is None:
+            if len(known) >= _MEMO:
+                known.clear()
+            found = known[holding] = self._same_as(_decided(plan.rules, event, self.targets))
+        return found
 
     def _same_as(self, decision: Decision) -> Decision:
         if len(self._same) >= _MEMO:
@@ -169,6 +186,13 @@ class Router:
     def minds_losses(self) -> bool:
         """Whether any rule wants anything done about losses."""
         return any(policy != "allow" for send in self._sends.values() for policy in send.on_loss.values())
+
+
+def _plan(rules: tuple[Rule, ...]) -> Plan:
+    asking = [rule.where for rule in rules if rule.where is not None]
+    conditions = tuple((1 << number, where.run) for number, where in enumerate(asking))
+    only_conditions = all(rule.split is None and rule.suppressed is None for rule in rules)
+    return Plan(rules, conditions, {} if only_conditions else None)
 
 
 def _up_to_the_end(rules: Iterable[Rule]) -> Iterable[Rule]:
