@@ -27,8 +27,10 @@ class Fixed:
         self.reads = reads
         self._answer = answer
 
-    def __call__(self, event: Event) -> Any:
+    def run(self, event: Event) -> Any:
         return self._answer
+
+    __call__ = run
 
 
 def event(name: str = "Order Completed", source: str = "shop", **more: Any) -> Event:
