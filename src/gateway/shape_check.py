@@ -75,10 +75,17 @@ class _Checker:
         try:
             msgspec.convert(value, wanted)
         except msgspec.ValidationError as error:
-            detail = str(error).split(" - at ")[0]
-            if detail.startswith("Expected") or "enum value" in detail:
-                detail = f"expected {_words(wanted)}, found {_found(value)}"
-            yield self._document.problem(place, detail[0].lower() + detail[1:])
+            expected = expectation(error, wanted)
+            found = f", found {_found(value)}" if expected.startswith("expected") else ""
+            yield self._document.problem(place, expected + found)
+
+
+def expectation(error: msgspec.ValidationError, wanted: Any) -> str:
+    """Return in a person's words what a value of a type has to be, or what is wrong with it."""
+    detail = str(error).split(" - at ")[0]
+    if detail.startswith("Expected") or "enum value" in detail:
+        return f"expected {_words(wanted)}"
+    return detail[0].lower() + detail[1:]
 
 
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "nothing"}
@@ -91,7 +98,8 @@ def _words(wanted: Any) -> str:
     if origin is Literal:
         return " or ".join(repr(option) for option in get_args(wanted))
     if origin in (list, tuple):
-        return f"a list of {_words(get_args(wanted)[0])}"
+        member = _words(get_args(wanted)[0])
+        return f"a list (of {member})" if " or " in member else f"a list of {member}"
     if origin is not None and hasattr(wanted, "__metadata__"):
         return _words(get_args(wanted)[0])
     if origin is dict or (isinstance(wanted, type) and issubclass(wanted, Struct)):
@@ -104,4 +112,4 @@ def _found(value: Any) -> str:
         return "nothing"
     if isinstance(value, (dict, list)):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return repr(value)
+    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -49,21 +49,45 @@ class Document:
     def within(self, place: Place, offset: int, message: str) -> Problem:
         """Return a problem within a text, so many characters from its start."""
         whole = self.problem(place, message)
-        text = self._text(place)
-        before = text[:offset].rsplit("\n", 1)[-1] if text else ""
-        line_of_text = text[:offset].count("\n")
-        words = (text.split("\n")[line_of_text : line_of_text + 1] or [""])[0].strip()
-        for number in range(whole.line - 1, min(whole.line + line_of_text + 2, len(self.lines))):
-            start = self.lines[number].find(words, whole.column - 1 if number == whole.line - 1 else 0)
-            if words and start >= 0:
-                return Problem(self.name, number + 1, start + len(before.lstrip()) + 1, message, self.lines[number])
-        return whole
+        found = _aligned(self.lines, (whole.line - 1, whole.column - 1), self._text(place), offset)
+        if found is None:
+            return whole
+        line, column = found
+        return Problem(self.name, line + 1, column + 1, message, self.lines[line])
 
     def _text(self, place: Place) -> str:
         value = self.value
         for step in place:
             value = value[step]
         return value if isinstance(value, str) else ""
+
+
+def _aligned(lines: list[str], start: tuple[int, int], text: str, offset: int) -> tuple[int, int] | None:
+    """Return where a character of a scalar stands, None where it is written in another way, as with escapes.
+
+    What is not white space stands in the file in the same order as in the text, however the lines are folded.
+    """
+    line, column = start
+    opening = lines[line][column : column + 1]
+    line, column = (line + 1, 0) if opening in _BLOCKS else (line, column + (opening in _QUOTES))
+    signs = (
+        (number, at, sign)
+        for number in range(line, len(lines))
+        for at, sign in enumerate(lines[number])
+        if not sign.isspace() and (number, at) >= (line, column)
+    )
+    here = text[offset : offset + 1].strip()
+    wanted = "".join(text[:offset].split()) + here
+    found = None
+    for sign in wanted:
+        found = next(signs, None)
+        if found is None or found[2] != sign:
+            return None
+    return None if found is None else (found[0], found[1] + (not here))
+
+
+_BLOCKS: Final = ("|", ">")
+_QUOTES: Final = ("'", '"')
 
 
 def read(path: Path) -> Document:

@@ -40,7 +40,7 @@ def told(text: str) -> list[str]:
             ["1:20 unknown key 'nam'; did you mean 'name'?", "1:19 the key 'name' is missing"],
         ),
         ("{mode: on, several: [a, {name: b, size: x}]}", ["1:41 expected a whole number, found 'x'"]),
-        ("{mode: on, several: x}", ["1:21 expected a list of text or a mapping, found 'x'"]),
+        ("{mode: on, several: x}", ["1:21 expected a list (of text or a mapping), found 'x'"]),
         ("{mode: on, named: {k: {name: [1]}}}", ["1:30 expected text, found a list"]),
         ("{mode: on, number: many}", ["1:20 expected a number, found 'many'"]),
         ("{mode: on, inner: null}", []),

@@ -127,8 +127,9 @@ def _show(config: Checked) -> None:
     click.echo()
     table(["rule", "events", "goes to"], [[rule.name, _events(rule), _goal(rule)] for rule in config.rules])
     reached = {send.target for rule in config.rules for send in rule.sends}
-    for name in config.targets.keys() - reached:
-        click.echo(f"\nnote: no rule sends to the target {name!r}")
+    for name in config.targets:
+        if name not in reached:
+            click.echo(f"\nnote: no rule sends to the target {name!r}")
 
 
 def _calls(vendor: str, credentials: dict[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -10,7 +10,7 @@ from msgspec import Struct
 from gateway import registry
 from gateway.adapter import Adapter
 from gateway.config.examples import check_examples
-from gateway.config.model import Checked, Config, SourceConfig, TargetConfig, source_path
+from gateway.config.model import Checked, Config, ReceiptsConfig, SourceConfig, TargetConfig, source_path
 from gateway.errors import AdapterError, Problem
 from gateway.routing import Rule
 from gateway.routing.rules import is_glob
@@ -25,6 +25,9 @@ class Section(NamedTuple):
     value: Any
     place: Place
 
+
+LEAST_RECEIPTS: Final = 1 << 20
+"""Bytes of a file of receipts that is worth having."""
 
 Found = list[tuple[Rule, Section]]
 """Rules in order, each with the piece of a file it was read from."""
@@ -60,10 +63,12 @@ def _check_sources(rule: Rule, section: Section, config: Checked) -> Iterator[Pr
 def _check_targets(rule: Rule, section: Section, config: Checked) -> Iterator[Problem]:
     listed = isinstance(section.value.get("to"), list)
     for index, send in enumerate(rule.sends):
-        at = (*section.place, "to", index) if listed else (*section.place, "to")
+        at: Place = ("to", index, "target") if listed else ("to",)
+        if "to" not in section.value:
+            at = ("split", "percent", send.target)
         if send.target not in config.targets:
             text = f"no target is called {send.target!r}; {unknown(send.target, list(config.targets))}"
-            yield section.document.problem((*at, "target"), text)
+            yield section.document.problem((*section.place, *at), text, at_key="to" not in section.value)
 
 
 # --- the rest ---
@@ -74,6 +79,7 @@ def check(document: Document, config: Config) -> Iterator[Problem]:
     if not config.sources:
         yield document.problem(("sources",), "there is no source")
     yield from _check_listeners(document, config)
+    yield from _check_receipts(document, config.receipts)
     yield from _check_mounts(document, config)
     for name, source in config.sources.items():
         yield from _check_source(document, ("sources", name), source)
@@ -87,6 +93,15 @@ def _check_listeners(document: Document, config: Config) -> Iterator[Problem]:
             yield document.problem((name, "port"), f"a port is from 0 to 65535, not {port}")
     if config.admin.host not in ("127.0.0.1", "::1", "localhost") and not config.admin.token:
         yield document.problem(("admin",), "beyond loopback the admin listener needs a 'token'")
+
+
+def _check_receipts(document: Document, receipts: ReceiptsConfig) -> Iterator[Problem]:
+    if receipts.hours <= 0:
+        yield document.problem(("receipts", "hours"), "must be more than 0")
+    if receipts.bytes < LEAST_RECEIPTS:
+        yield document.problem(("receipts", "bytes"), f"must be at least {LEAST_RECEIPTS} (1 MiB)")
+    if receipts.request_bytes < 0:
+        yield document.problem(("receipts", "request_bytes"), "must not be less than 0")
 
 
 def _check_mounts(document: Document, config: Config) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from gateway.expressions import Expression, ExpressionError
 from gateway.routing.entries import EachEntry, MapEntry, SendEntry
 from gateway.routing.paths import MISSING, Change, ItemPath, Path
 from gateway.routing.values import hashed, masked
+from gateway.shape_check import expectation
 from gateway.yamlfile import Place
 
 
@@ -249,8 +250,7 @@ def checked_literal(path: Path, literal: Any) -> Any:
     try:
         return _fitted(path, literal)
     except msgspec.ValidationError as error:
-        detail = str(error)
-        raise ValueError(f"{path.text!r} cannot be {literal!r}: {detail[0].lower()}{detail[1:]}") from None
+        raise ValueError(f"{path.text!r} cannot be {literal!r}: {expectation(error, path.type)}") from None
 
 
 def _json(value: Any) -> Any:

@@ -94,6 +94,12 @@ class ItemPath(Path):
         return _filled(Item(), event, kept)
 
 
+class LossPath(Path):
+    """One place in an event that a target may not be told: also of the gateway's own account of it."""
+
+    changeable = Event.__struct_fields__
+
+
 _NOTHING: Final[dict[str, Any]] = {
     "profile": EMPTY_PROFILE,
     "commerce": None,

@@ -22,7 +22,7 @@ from gateway.routing.entries import (
     RuleEntry,
     SendEntry,
 )
-from gateway.routing.paths import Change
+from gateway.routing.paths import Change, LossPath
 from gateway.routing.split import Split, wrong_shares
 from gateway.routing.suppression import Suppressed, SuppressionError, read_suppressed
 from gateway.shape_check import unknown
@@ -147,8 +147,19 @@ def _sends(entry: RuleEntry, written: Mapping[str, Any], report: Report) -> Iter
         def nested(wrong: Wrong, place: tuple[str | int, ...] = place) -> None:
             report(wrong._replace(place=(*place, *wrong.place)))
 
-        policy = {"*": one.on_loss} if isinstance(one.on_loss, str) else one.on_loss
-        yield Send(one.target, of_send(one, raw, nested), one.name, policy)
+        yield Send(one.target, of_send(one, raw, nested), one.name, _policies(one, nested))
+
+
+def _policies(entry: SendEntry, report: Report) -> Mapping[str, Policy]:
+    """Return what to do about losses, by path."""
+    if isinstance(entry.on_loss, str):
+        return {"*": entry.on_loss}
+    for path in entry.on_loss.keys() - {"*"}:
+        try:
+            LossPath(path)
+        except ValueError as error:
+            report(Wrong(("on_loss", path), str(error), at_key=True))
+    return entry.on_loss
 
 
 def _entries(entry: RuleEntry, written: Mapping[str, Any]) -> Iterable[tuple[SendEntry, Mapping[str, Any]]]:

@@ -1,6 +1,7 @@
 """People whose events are withheld: read from files, looked up by any identifier."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,7 @@ class Suppressed:
 
 
 _HEX: Final = 64
+_HASH: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def _hash(text: str) -> str:
@@ -61,5 +63,7 @@ def read_suppressed(files: Sequence[Path]) -> Suppressed:
 
 def _identifier(line: str) -> str:
     text = line.strip()
+    if _HASH.fullmatch(text):
+        return text.lower()
     is_phone = text.startswith("+") and not any(letter.isalpha() for letter in text)
     return normalised("phone" if is_phone else "", text)
