@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from gateway.errors import UsageError
 from gateway.event import load
@@ -31,7 +31,7 @@ class Line(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True)
     lane: str
     seq: int
     """Its place in the log that it comes from."""
-    event: msgspec.Raw | None = None
+    event: msgspec.Raw | UnsetType = UNSET
     """The event as it was accepted."""
     event_bytes: bytes | None = None
     """In base64, instead of `event`, where the log held something else."""
@@ -75,20 +75,18 @@ def to_line(letter: DeadLetter, secrets: Collection[str]) -> bytes:
 def _text(data: bytes | None, secrets: Iterable[str]) -> tuple[str | None, bytes | None]:
     if data is None:
         return None, None
-    for secret in secrets:
-        data = data.replace(secret.encode(), MASK.encode())
+    data = _blotted_bytes(data, secrets)
     try:
-        return _blotted(data.decode(), secrets), None
+        return data.decode(), None
     except UnicodeDecodeError:
         return None, data
 
 
-def _event(body: bytes, secrets: Iterable[str]) -> tuple[msgspec.Raw | None, bytes | None]:
+def _event(body: bytes, secrets: Iterable[str]) -> tuple[msgspec.Raw | UnsetType, bytes | None]:
     try:
         load(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        _, data = _text(body, secrets)
-        return None, body if data is None else data
+        return UNSET, _blotted_bytes(body, secrets)
     clean = _clean(msgspec.json.decode(body), secrets)
     return msgspec.Raw(body if clean is None else _encode(clean)), None
 
@@ -107,6 +105,12 @@ def _blotted_tree(value: Any, secrets: Iterable[str]) -> Any:
     if isinstance(value, list):
         return [_blotted_tree(inner, secrets) for inner in value]
     return value
+
+
+def _blotted_bytes(data: bytes, secrets: Iterable[str]) -> bytes:
+    for secret in secrets:
+        data = data.replace(secret.encode(), MASK.encode()).replace(_encode(secret)[1:-1], MASK.encode())
+    return data
 
 
 def _blotted(text: str, secrets: Iterable[str]) -> str:
@@ -146,7 +150,7 @@ def _letter(line: Line) -> DeadLetter:
 
 
 def _body(line: Line) -> bytes:
-    if line.event is None:
+    if isinstance(line.event, UnsetType):
         if line.event_bytes is None:
             raise ValueError("it has no event")
         return line.event_bytes

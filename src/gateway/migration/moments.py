@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.errors import UsageError
 
-_AGO: Final = re.compile(r"(\d{1,6})(s|m|h|d)")
+_AGO: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -16,12 +16,11 @@ def moment(text: str, now: datetime) -> datetime:
     Raises:
         UsageError: it stands for none.
     """
-    if ago := _AGO.fullmatch(text):
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago := _AGO.fullmatch(text):
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{text!r} is no moment: write 2026-11-21, 2026-11-21T09:30:00+02:00, or 2h for so long ago"
-        ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        examples = "2026-11-21, 2026-11-21T09:30:00+02:00, or 2h for so long ago"
+        raise UsageError(f"{text!r} is no moment: write {examples}") from None
