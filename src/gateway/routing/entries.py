@@ -103,7 +103,7 @@ class RuleEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """An expression over `event` that has to be true."""
     otherwise: bool = False
     """Only for events for which no rule before it had a place."""
-    to: str | list[str | SendEntry] | None = None
+    to: str | SendEntry | list[str | SendEntry] | None = None
     drop: str | None = None
     """Why these events go nowhere; later rules do not see them."""
     split: SplitEntry | None = None

@@ -180,7 +180,7 @@ def _split(entry: RuleEntry, report: Report) -> Split | None:
         report(Wrong(("split", "percent"), wrong))
         return None
     if entry.to is not None:
-        listed = [entry.to] if isinstance(entry.to, str) else entry.to
+        listed = entry.to if isinstance(entry.to, list) else [entry.to]
         targets = [one if isinstance(one, str) else one.target for one in listed]
         for target in entry.split.percent:
             if target not in targets:

@@ -38,6 +38,14 @@ def test_changes_are_made_in_the_order_in_which_they_are_written() -> None:
     assert named.name == "Second"
 
 
+def test_one_target_needs_no_list() -> None:
+    router = Router(rules_of([{"name": "r", "to": {"target": "crm", "name": "purchase"}}]), ["crm"])
+    assert router.decide(event()).deliver == (("crm", "r"),)
+    assert router.transform(event(), "r", "crm").name == "purchase"
+    (wrong,) = problems({"to": {"target": "crm", "drop": ["profile.emial"]}})
+    assert wrong.place == ("to", "drop", 0)
+
+
 def test_keep_leaves_only_what_it_names() -> None:
     given = event(
         profile=ANN,
