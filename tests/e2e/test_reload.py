@@ -8,10 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import msgspec
 import pytest
 
 from tests.e2e.harness import KEYS, KLAVIYO_HEADERS, World, klaviyo_event, received, until
@@ -181,6 +183,54 @@ def test_a_changed_credential_counts_at_once(shop: Shop) -> None:
     assert "target a: changed" in done.stdout
     assert shop.here.settled(5)["a"]["delivered"] == 5
     assert shop.numbers_at("a") == Counter(range(5))
+
+
+@contextmanager
+def slow_vendor(seconds: float) -> Iterator[tuple[str, Counter[int]]]:
+    """Yield the URL of a server that answers 200 late, and how often each numbered event came to it."""
+    came: Counter[int] = Counter()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = msgspec.json.decode(self.rfile.read(int(self.headers["content-length"])))
+            came.update(event["number"] for event in body.get("events", [body]))
+            time.sleep(seconds)
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", came
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_what_is_in_flight_when_a_target_changes_is_not_sent_again(shop: Shop) -> None:
+    with slow_vendor(0.5) as (slow, came):
+
+        def write(concurrency: int) -> None:
+            shop.write("a", {"a": shop.target("a", concurrency=concurrency, base_url=slow)})
+
+        write(3)
+        url = shop.serve()
+        with sending(url) as sent:
+            for concurrency in range(4, 10):
+                time.sleep(0.2)
+                write(concurrency)
+                shop.hang_up("reloads")
+        counts = shop.here.settled(len(sent))["a"]
+        assert (counts["delivered"], counts["missing"]) == (len(sent), 0)
+        assert came == Counter(one.number for one in sent)
 
 
 def test_what_waits_for_a_removed_target_stays_counted_and_goes_out_once_it_is_back(shop: Shop) -> None:
