@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from math import inf
 
 
 class Bell:
@@ -14,6 +15,7 @@ class Bell:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._rung = False
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = inf
 
     def ring(self) -> None:
         """Wake one waiter."""
@@ -27,9 +29,10 @@ class Bell:
     def ring_at(self, when: float) -> None:
         """Ring at a moment, or at an earlier one already asked for."""
         if self._alarm is not None:
-            if self._alarm.when() <= when:
+            if self._alarm_at <= when:
                 return
             self._alarm.cancel()
+        self._alarm_at = when  # uvloop's handle of a moment that has passed does not know it
         self._alarm = asyncio.get_running_loop().call_at(when, self._alarmed)
 
     def _alarmed(self) -> None:

@@ -168,7 +168,12 @@ class Worker:
     async def _send(self) -> None:
         """One of the senders: takes work as it comes."""
         while not self._stopping:
-            taken = self._take()
+            try:
+                taken = self._take()
+            except Exception as error:  # noqa: BLE001 - as below
+                self._trouble = f"a fault before sending: {error!r}"
+                await asyncio.sleep(RETRY_EVERY)
+                continue
             if taken is None:
                 await self._work.wait()
                 continue
@@ -244,16 +249,17 @@ class Worker:
                 if self._sender.now() >= self._refresh_at:
                     await self._refresh()
                     self._exhausted = False
-            except LogError as error:
-                self._trouble = f"the log cannot be read: {error}"
+                if loaded or read:
+                    self._work.ring()
+                    continue
+                self._set_alarm()
+            except Exception as error:  # noqa: BLE001 - a log that fails, or a fault of ours, must not end the reading
+                what = "the log cannot be read" if isinstance(error, LogError) else "a fault while reading"
+                self._trouble = f"{what}: {error if isinstance(error, LogError) else repr(error)}"
                 self._exhausted = False
                 await asyncio.sleep(RETRY_EVERY)
                 continue
-            if loaded or read:
-                self._work.ring()
-            else:
-                self._set_alarm()
-                await self._pump_bell.wait()
+            await self._pump_bell.wait()
 
     def _set_alarm(self) -> None:
         due = self._lanes.next_due()
