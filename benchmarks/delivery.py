@@ -29,6 +29,7 @@ from gateway.event import Event, dump
 from gateway.ids import uuid7
 from gateway.log.port import Entry
 from gateway.log.sqlite import SqliteLog
+from gateway.receipts import Keep, Recorder
 
 ROUNDS: Final = 3
 EVENTS: Final = 12_000
@@ -62,8 +63,12 @@ def events(number: int) -> list[Event]:
     return changed
 
 
-async def deliver(url: str, adapter: Adapter, number: int) -> tuple[float, float]:
-    """Return events per second and microseconds of CPU per event of a worker emptying a log."""
+async def deliver(url: str, adapter: Adapter, number: int, *, receipts: bool = False) -> tuple[float, float]:
+    """Return events per second and microseconds of CPU per event of a worker emptying a log.
+
+    Args:
+        receipts: whether receipts are kept; the CPU is counted until the last one is written.
+    """
     with tempfile.TemporaryDirectory() as folder:
         log = await SqliteLog.open(Path(folder) / "gateway.db", role="all")
         await log.cursor("crm")
@@ -74,10 +79,13 @@ async def deliver(url: str, adapter: Adapter, number: int) -> tuple[float, float
         gc.collect()
         done = asyncio.Event()
         sent = 0
+        recorder = Recorder(Path(folder) / "gateway.db.receipts", Keep(enabled=receipts))
 
         def observe(attempt: Attempt) -> None:
             nonlocal sent
             sent += len(attempt.events)
+            if receipts:
+                recorder.add(attempt)
             if attempt.status != 202:
                 raise RuntimeError(attempt.why)
             if sent == number:
@@ -88,9 +96,14 @@ async def deliver(url: str, adapter: Adapter, number: int) -> tuple[float, float
         )
         deliverer = Deliverer([spec], log, hooks=Hooks(observe=observe))
         started, cpu = time.perf_counter(), time.process_time()
+        recorder.start()
         await deliverer.start()
         await done.wait()
-        taken, used = time.perf_counter() - started, time.process_time() - cpu
+        taken = time.perf_counter() - started
+        await asyncio.to_thread(recorder.close)
+        used = time.process_time() - cpu
+        if receipts and (recorder.counts().shortened or recorder.counts().dropped):
+            raise RuntimeError(f"{recorder.counts()}: receipts did not keep up")
         await deliverer.stop()
         (status,) = (await log.status()).targets
         if (status.delivered, status.missing) != (number, 0):
@@ -109,14 +122,23 @@ async def bare(url: str) -> tuple[float, float]:
 def main() -> None:
     """Measure in alternating rounds and print the medians."""
     one, bulk = vendor("events"), vendor("event-bulk-create-jobs")
-    runs: dict[str, list[tuple[float, float]]] = {"bare aiohttp loop": [], "one request per event": [], "in bulk": []}
+    names = (
+        "bare aiohttp loop",
+        "one request per event",
+        "the same, with receipts",
+        "in bulk",
+        "in bulk, with receipts",
+    )
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     print(describe())
     os.sched_setaffinity(0, {LOAD_CORE})
     with serving(["-m", "benchmarks.sink"], SERVER_CORE) as (_, ready):
         for _ in range(ROUNDS):
             runs["bare aiohttp loop"].append(uvloop.run(bare(ready["url"])))
             runs["one request per event"].append(uvloop.run(deliver(ready["url"], one, EVENTS)))
+            runs["the same, with receipts"].append(uvloop.run(deliver(ready["url"], one, EVENTS, receipts=True)))
             runs["in bulk"].append(uvloop.run(deliver(ready["url"], bulk, BULK)))
+            runs["in bulk, with receipts"].append(uvloop.run(deliver(ready["url"], bulk, BULK, receipts=True)))
     print(f"{'delivery, 20 in flight, one core':34}{'events/s':>10}{'CPU us':>9}{'of bare':>9}")
     reference = middle([run[0] for run in runs["bare aiohttp loop"]])
     for name, measured in runs.items():

@@ -6,15 +6,16 @@ from pathlib import Path
 
 from gateway import metrics
 from gateway.adapter import Event, Loss
-from gateway.config import Checked
+from gateway.config import Checked, ReceiptsConfig
 from gateway.delivery import Attempt, Deliverer, Hooks, TargetSpec, TargetState
 from gateway.delivery.deliverer import Plan
-from gateway.delivery.spec import LossPolicy
+from gateway.delivery.spec import End, LossPolicy
 from gateway.errors import Withheld
 from gateway.limit_memory import LimitMemory
 from gateway.log.permissions import Permissions
 from gateway.log.sqlite import SqliteLog
 from gateway.parts import build_target
+from gateway.receipts import Ended, Keep, Recorder, path_beside
 from gateway.routing import Router
 from gateway.routing.entries import RequireEntry
 from gateway.routing.in_force import RulesInForce
@@ -31,6 +32,7 @@ class Delivery:
         self._rules = rules
         self._permissions: Permissions | None = None
         self._permissions_path = Path(config.log.sqlite + ".permissions")
+        self.receipts = Recorder(path_beside(config.log.sqlite), keep_of(config.receipts))
         self._memory = LimitMemory(Path(config.log.sqlite + ".limits"), logger)
         self._minds_losses = rules.router.minds_losses
         self._deliverer = Deliverer(
@@ -40,6 +42,7 @@ class Delivery:
     def _hooks(self) -> Hooks:
         return Hooks(
             observe=self._attempted,
+            on_end=self._ended,
             on_loss=self._lost,
             policies=self._policies if self._minds_losses else None,
             on_warning=self._warned,
@@ -53,12 +56,14 @@ class Delivery:
             LogError: the log cannot be read, or permissions not be followed.
         """
         await self._follow_permissions(config)
+        self.receipts.start()
         await self._deliverer.start()
         self._memory.follow(self._deliverer)
 
     async def stop(self) -> None:
         """Finish or return the deliveries under way."""
         await self._memory.finish(await self._deliverer.stop())
+        await asyncio.to_thread(self.receipts.close)
         if self._permissions is not None:
             await self._permissions.close()
 
@@ -119,6 +124,7 @@ class Delivery:
     # --- what is told --------------------------------------------------------------------------------
 
     def _attempted(self, attempt: Attempt) -> None:
+        self.receipts.add(attempt)
         verdict = attempt.verdict.value
         self.stats.attempt(attempt.target, attempt.endpoint, verdict, len(attempt.events), attempt.seconds)
         self.logger.info(
@@ -135,11 +141,25 @@ class Delivery:
             ms=round(attempt.seconds * 1000, 3),
         )
 
+    def _ended(self, end: End) -> None:
+        if end.event:
+            self.receipts.add_end(Ended(end.target, end.event, end.outcome, end.why))
+
     def _lost(self, source: str, target: str, loss: Loss) -> None:
         self.stats.loss(source, target, loss.path, loss.outcome)
 
     def _warned(self, rule: str, event: str, target: str, loss: Loss) -> None:
         self.logger.warning("loss", rule=rule, event_id=event, target=target, path=loss.path, reason=loss.reason)
+
+
+def keep_of(config: ReceiptsConfig) -> Keep:
+    """Return what a configuration says of receipts."""
+    return Keep(
+        enabled=config.enabled,
+        seconds=config.hours * 3600,
+        bytes=config.bytes,
+        request_bytes=config.request_bytes,
+    )
 
 
 def _specs(config: Checked) -> list[TargetSpec]:

@@ -48,6 +48,18 @@ class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
     duplicates: Duplicates = Duplicates()
 
 
+class ReceiptsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What was sent to targets and what they answered, for `gateway explain` and `gateway tail`."""
+
+    enabled: bool = True
+    hours: float = 72
+    """How long a receipt is kept."""
+    bytes: int = 1024**3
+    """Of the file; beyond it the oldest receipts go."""
+    request_bytes: int = 32 * 1024
+    """How much is kept of a request that the target took; of others, up to 1 MiB is."""
+
+
 class SourceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """A vendor's API as we emulate it."""
 
@@ -111,6 +123,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     listen: Listen = Listen()
     admin: Admin = Admin()
     logging: LoggingConfig = LoggingConfig()
+    receipts: ReceiptsConfig = ReceiptsConfig()
 
     def secrets(self) -> frozenset[str]:
         """Return every text that must not appear in any output."""
