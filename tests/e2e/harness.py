@@ -76,7 +76,7 @@ class World:
             "log": {"sqlite": "gateway.db"},
             "logging": {"format": "json"},
             "sources": {v: {"vendor": v, "credentials": [KEYS[v]]} for v in KEYS},
-            "targets": {name: {"credentials": KEYS[t["vendor"]], **t} for name, t in targets.items()},
+            "targets": {name: {"credentials": KEYS.get(t["vendor"]), **t} for name, t in targets.items()},
             "routes": [{"name": "all", "to": list(targets)}],
             **more,
         }
