@@ -196,7 +196,7 @@ async def _job(log: SqliteLog, question: Question | None, number: int | None) ->
         if found is None or found.state == "cancelled":
             raise UsageError(f"there is no replay {number} to go on with; gateway replay --list shows all")
         return found
-    same = (job for job in jobs if job.state == "running" and job.asked == question.asked())
+    same = (job for job in jobs if job.state in ("running", "waiting") and job.asked == question.asked())
     known = next(same, None)
     if known is not None:
         return await log.set_replay_share(known.id, question.share)

@@ -23,7 +23,8 @@ ID_SLACK_MS: Final = 600_000
 """An event's id is made at most so long before the event is stored."""
 _CLOCK_SLACK_MS: Final = 60_000
 
-State = Literal["running", "done", "cancelled"]
+State = Literal["running", "waiting", "done", "cancelled"]
+"""`waiting`: all was looked at, and nobody has said yet that the target has got it."""
 
 
 class Again(NamedTuple):
@@ -162,7 +163,7 @@ def begin(
     number = connection.execute(
         "INSERT INTO replays (target, asked, share, first, last, place, state, looked, sent, passed, begun_at,"
         " changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, '{}', ?, ?)",
-        (target, asked, part, first, last, first, "running" if last > first else "done", now, now),
+        (target, asked, part, first, last, first, _state(first, last), now, now),
     ).lastrowid
     if last > first:
         targets.hold(connection, _holder(number or 0), first, int(now * 1000))
@@ -184,20 +185,20 @@ def take(connection: sqlite3.Connection, step: Step, now: float) -> Replay:
         raise LogError(f"replay {step.job} is {job.state} at {job.place}: somebody else goes on with it, or ended it")
     sent = sum(_wait(connection, job.target, one, now) for one in step.again)
     passed = Counter(job.passed) + Counter(step.passed) + Counter({WAITING: len(step.again) - sent})
-    done = step.place >= job.last
+    state = _state(step.place, job.last)
     connection.execute(
         "UPDATE replays SET place = ?, looked = looked + ?, sent = sent + ?, passed = ?, changed_at = ?, state = ?"
         " WHERE id = ?",
-        (step.place, step.looked, sent, msgspec.json.encode(passed).decode(), now, _state(done), step.job),
+        (step.place, step.looked, sent, msgspec.json.encode(passed).decode(), now, state, step.job),
     )
-    targets.hold(connection, _holder(step.job), None if done else step.place, int(now * 1000))
+    targets.hold(connection, _holder(step.job), step.place if state == "running" else None, int(now * 1000))
     if sent:
         exceptions.count_again(connection, job.target, "replayed", sent)
     return _found(connection, step.job)
 
 
-def _state(done: bool) -> State:
-    return "done" if done else "running"
+def _state(place: int, last: int) -> State:
+    return "running" if place < last else "waiting"
 
 
 def _wait(connection: sqlite3.Connection, target: str, one: Again, now: float) -> bool:
@@ -225,10 +226,23 @@ def set_share(connection: sqlite3.Connection, number: int, part: float, now: flo
     return _found(connection, number)
 
 
+def finish(connection: sqlite3.Connection, number: int, now: float) -> Replay:
+    """End a job that has been looked at whole: its target has got all.
+
+    Raises:
+        LogError: there is no such job.
+    """
+    connection.execute(
+        "UPDATE replays SET state = 'done', changed_at = ? WHERE id = ? AND state = 'waiting'", (now, number)
+    )
+    return _found(connection, number)
+
+
 def cancel(connection: sqlite3.Connection, number: int, now: float) -> bool:
     """End a job before its end."""
     targets.hold(connection, _holder(number), None, int(now * 1000))
     changed = connection.execute(
-        "UPDATE replays SET state = 'cancelled', changed_at = ? WHERE id = ? AND state = 'running'", (now, number)
+        "UPDATE replays SET state = 'cancelled', changed_at = ? WHERE id = ? AND state IN ('running', 'waiting')",
+        (now, number),
     )
     return changed.rowcount > 0

@@ -212,6 +212,14 @@ class SqliteLog:
         """
         return await self._write(replays.set_share, number, part, self._clock())
 
+    async def finish_replay(self, number: int) -> Replay:
+        """Say that the target has got all of a replay.
+
+        Raises:
+            LogError: there is no such replay.
+        """
+        return await self._write(replays.finish, number, self._clock())
+
     async def cancel_replay(self, number: int) -> bool:
         """Send nothing more of it; what waits already is sent. Return whether it was running."""
         return await self._write(replays.cancel, number, self._clock())

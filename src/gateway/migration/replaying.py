@@ -104,9 +104,9 @@ async def _looked_up(log: SqliteLog, job: Replay) -> Replay:
 
 
 async def to_its_end(log: SqliteLog, job: Replay, told: Callable[[Replay], None]) -> Replay:
-    """Wait until the target has got all that waits."""
+    """Wait until the target has got all that waits, and say so in the log."""
     while job.waiting:
         await asyncio.sleep(LOOK_EVERY_S)
         job = await _looked_up(log, job)
         told(job)
-    return job
+    return await log.finish_replay(job.id)

@@ -49,7 +49,7 @@ def test_chosen_events_wait_and_count_as_accepted_again(tmp_path: Path) -> None:
         job = await log.replay(step(job, 4, 2, 4))
         assert (job.state, job.place, job.looked, job.sent, job.waiting) == ("running", 4, 3, 2, 2)
         job = await log.replay(step(job, 5, 5, lane="bob"))
-        assert (job.state, job.sent, job.passed, job.waiting) == ("done", 3, {"no": 2}, 3)
+        assert (job.state, job.sent, job.passed, job.waiting) == ("waiting", 3, {"no": 2}, 3)
         assert await log.parked_lanes("crm") == {f"{HISTORY}ann": clock.now, f"{HISTORY}bob": clock.now}
         rows = await log.parked("crm", f"{HISTORY}ann", 10)
         assert [(row.seq, record.body, record.rule) for row, record in rows] == [(2, b"e2", "all"), (4, b"e4", "all")]
@@ -59,6 +59,8 @@ def test_chosen_events_wait_and_count_as_accepted_again(tmp_path: Path) -> None:
         assert (await balance(log))["crm"]["delivered"] == 8
         assert [target.again for target in (await log.status()).targets] == [3, 0]
         assert [one.waiting for one in await log.replays()] == [0]
+        assert (await log.finish_replay(job.id)).state == "done"
+        assert not await log.cancel_replay(job.id)
 
     play(tmp_path, story)
 
@@ -160,10 +162,10 @@ def test_the_share_is_that_of_the_job_gone_on_with_last(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-def test_a_span_of_nothing_is_done_at_once(tmp_path: Path) -> None:
+def test_a_span_of_nothing_has_been_looked_at(tmp_path: Path) -> None:
     async def story(log: SqliteLog, clock: Clock) -> None:
         job = await log.begin_replay("crm", "asked", 0.5, (3, 0))
-        assert (job.state, job.first, job.last) == ("done", 3, 3)
+        assert (job.state, job.first, job.last) == ("waiting", 3, 3)
 
     play(tmp_path, story)
 
