@@ -6,6 +6,7 @@
 import types
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
@@ -24,6 +25,12 @@ def unknown(name: str, known: Sequence[str]) -> str:
     """Return the end of a message about an unknown name: the nearest known one, or all of them."""
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+
+
+@lru_cache(256)
+def _fields(struct: type[Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """Return a Struct's fields by their names in a file."""
+    return {field.encode_name: field for field in msgspec.structs.fields(struct)}
 
 
 class _Checker:
@@ -60,7 +67,7 @@ class _Checker:
         if not isinstance(value, dict):
             yield self._document.problem(place, f"expected {_words(wanted)}, found {_found(value)}")
             return
-        fields = {field.encode_name: field for field in msgspec.structs.fields(wanted)}
+        fields = _fields(wanted)
         for key, inner in value.items():
             if key not in fields:
                 text = f"unknown key {key!r}; {unknown(key, list(fields))}"

@@ -5,6 +5,7 @@ A path is checked against the event's Structs when it is read; inside the free p
 
 import types
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
@@ -15,6 +16,8 @@ from gateway.shape_check import unknown
 
 _CHANGEABLE: Final = ("name", "occurred_at", "profile", "commerce", "consent", "context", "properties", "residue")
 """Fields of an event that a route may change; the rest is the gateway's own account of it."""
+
+_fields = lru_cache(64)(msgspec.structs.fields)
 
 MISSING: Final = object()
 """Stands for no value: setting it takes a value out."""
@@ -51,7 +54,7 @@ class Path:
                     raise ValueError(f"{'.'.join(self._steps[:depth])!r} has no parts")
                 self.type = get_args(self.type)[1]
                 return
-            fields = {field.name: field.type for field in msgspec.structs.fields(holder)}
+            fields = {field.name: field.type for field in _fields(holder)}
             known = [name for name in fields if depth or name in self.changeable]
             if step not in known:
                 raise ValueError(f"{self.text!r}: {self.what} has no {step!r} here; {unknown(step, known)}")
@@ -131,7 +134,7 @@ def _inner(kind: Any) -> Any:
 def _set(holder: Any, steps: list[str], value: Any) -> Any:
     step, rest = steps[0], steps[1:]
     if isinstance(holder, Struct):
-        field = next(f for f in msgspec.structs.fields(holder) if f.name == step)
+        field = next(f for f in _fields(type(holder)) if f.name == step)
         if rest:
             held = getattr(holder, step)
             new = _set(_empty(field.type) if held is None else held, rest, value)
