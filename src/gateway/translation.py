@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from gateway.adapter import (
     Adapter,
-    Encoded,
     EncodeError,
     Inbound,
     Loss,
@@ -25,27 +24,13 @@ from gateway.adapter import (
     Reply,
     Request,
     Settings,
-    default_options,
 )
 from gateway.errors import UsageError
-from gateway.event import Event, Profile
+from gateway.event import Event
 from gateway.ids import uuid7
 from gateway.inbound.routes import Source, normal_path
 from gateway.ledger import Clerk, Encoding, LedgerRow, Payload, trace
-
-MASK: Final = "***"
-
-
-class OutboundRequest(Struct, frozen=True):
-    """A request that would go out."""
-
-    target_vendor: str
-    endpoint: str
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: Any
-    event_ids: list[str]
+from gateway.offline import Nobody, OutboundRequest, json_or_text, settings_of, shown
 
 
 class Translation(Struct, frozen=True):
@@ -55,22 +40,6 @@ class Translation(Struct, frozen=True):
     requests: list[OutboundRequest]
     ledger: list[LedgerRow]
     reply: dict[str, Any]
-
-
-class _Nobody:
-    """A directory in which nobody is known."""
-
-    def __init__(self, adapter: Adapter) -> None:
-        self._mint = adapter.mint or (lambda seed: seed)
-
-    def find(self, profile: Profile) -> str | None:  # noqa: ARG002  the port's form
-        return None
-
-    def get(self, vendor_id: str) -> Profile | None:  # noqa: ARG002  the port's form
-        return None
-
-    def mint(self, profile: Profile) -> str:
-        return self._mint(profile.user_id or profile.email or profile.phone or profile.anonymous_id or "")
 
 
 def translate(
@@ -96,7 +65,7 @@ def translate(
     chosen = msgspec.convert(options, origin.source_options) if options and origin.source_options else None
     source = Source(origin.slug, origin, [credentials] if credentials else [], options=chosen)
     request = request_of(given)
-    request.people = _Nobody(origin)
+    request.people = Nobody(origin)
     request.source = origin.slug
     request.options = source.options
     return translate_request(source, request, goal)
@@ -192,7 +161,7 @@ def _decode(source: Source, request: Request) -> tuple[Sequence[Event], Reply]:
 
 def encode(events: Sequence[Event], goal: Adapter) -> tuple[list[OutboundRequest], dict[str, list[Loss]]]:
     """Return the requests that would carry the events to a vendor, and what is lost of each, by id."""
-    settings = _settings(goal)
+    settings = settings_of(goal)
     requests: list[OutboundRequest] = []
     losses: dict[str, list[Loss]] = {event.id: [] for event in events}
     for endpoint, group in _groups(events, goal):
@@ -205,21 +174,17 @@ def encode(events: Sequence[Event], goal: Adapter) -> tuple[list[OutboundRequest
             losses[group[0].id].append(Loss(0, "", "dropped", str(error)))
             continue
         for encoded in several:
-            requests.append(_request(goal, endpoint, encoded, group, settings))
+            ids = [group[index].id for index in encoded.events]
+            requests.append(shown(goal, endpoint, encoded, settings, ids))
             for loss in encoded.lost:
                 losses[group[loss.event].id].append(loss)
     return requests, losses
 
 
-def _settings(goal: Adapter) -> Settings:
-    credentials = dict.fromkeys((*(credential.name for credential in goal.credentials), "token"), MASK)
-    return Settings(target=goal.slug, credentials=credentials, options=default_options(goal.target_options))
-
-
 def _groups(events: Sequence[Event], goal: Adapter) -> list[tuple[Outbound | None, list[Event]]]:
     """Cut events into runs for one endpoint; events that need `EncodeError` attribution go one by one."""
     groups: list[tuple[Outbound | None, list[Event]]] = []
-    settings = _settings(goal)
+    settings = settings_of(goal)
     waiting = {
         out.name: sum(out.carries(event, settings) for event in events) for out in goal.outbound if out.pays_from > 1
     }
@@ -253,37 +218,6 @@ def _encodes(event: Event, endpoint: Outbound, settings: Settings) -> bool:
     return True
 
 
-def _request(
-    goal: Adapter, endpoint: Outbound, encoded: Encoded, group: Sequence[Event], settings: Settings
-) -> OutboundRequest:
-    return OutboundRequest(
-        goal.slug,
-        endpoint.name,
-        endpoint.method,
-        encoded.path or endpoint.path,
-        _masked(endpoint.headers(settings.credentials)),
-        _json_or_text(encoded.body),
-        [group[index].id for index in encoded.events],
-    )
-
-
-def _masked(headers: Mapping[str, str]) -> dict[str, str]:
-    """Blot out whatever a credential went into: its scheme may stay."""
-    return {
-        name: f"{value.split(' ', 1)[0]} {MASK}" if name.lower() == "authorization" and " " in value else value
-        for name, value in headers.items()
-    }
-
-
-def _json_or_text(body: bytes) -> Any:
-    if not body:
-        return None
-    try:
-        return msgspec.json.decode(body)
-    except msgspec.MsgspecError:
-        return body.decode("utf-8", "replace")
-
-
 def _reply(reply: Reply) -> dict[str, Any]:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers}
-    return {"status": reply.status, "headers": headers, "body": _json_or_text(reply.body)}
+    return {"status": reply.status, "headers": headers, "body": json_or_text(reply.body)}

@@ -16,7 +16,8 @@ from gateway.adapter import Adapter
 from gateway.event import Event
 from gateway.inbound.routes import Source
 from gateway.ledger import LedgerRow
-from gateway.translation import OutboundRequest, Translation, translate_request
+from gateway.offline import OutboundRequest
+from gateway.translation import Translation, translate_request
 from tests.contract.adapter_cases import ROOT, SOURCE, Case, cases, request
 
 FOLDER: Final = Path(__file__).parent / "matrix"

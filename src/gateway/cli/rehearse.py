@@ -11,9 +11,9 @@ from gateway import registry
 from gateway.config import Checked
 from gateway.config.checks import Found
 from gateway.errors import ConfigError
+from gateway.offline import MASK
 from gateway.parts import build_source, build_target
 from gateway.rehearsal import Coverage, OddName, Result, Unreachable, World, coverage, listed, run_examples, shown
-from gateway.translation import MASK
 
 
 def world_of(config: Checked) -> World:

@@ -1,8 +1,9 @@
 """What a vendor can say, and what another vendor can be told of it: known before the first event is sent."""
 
 from gateway.fidelity.capabilities import CAPABILITIES, Capability
-from gateway.fidelity.judging import Fidelity, Level, Pair, carried_to, compare, settings_of
+from gateway.fidelity.judging import Fidelity, Level, Pair, carried_to, compare
 from gateway.fidelity.routes import Route, routes
+from gateway.offline import settings_of
 
 __all__ = [
     "CAPABILITIES",

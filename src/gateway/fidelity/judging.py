@@ -18,12 +18,11 @@ from gateway.adapter import (
     Rejected,
     Request,
     Settings,
-    default_options,
 )
-from gateway.event import Profile
 from gateway.event import leaves as event_leaves
 from gateway.fidelity.capabilities import CAPABILITIES, EVENT_NAMES, NOW, Capability
 from gateway.inbound.routes import Source, normal_path
+from gateway.offline import Nobody, settings_of
 
 
 class Level(IntEnum):
@@ -44,14 +43,6 @@ class Fidelity(NamedTuple):
 
 Pair = Mapping[Capability, Fidelity]
 """What the first vendor can say, and how well the second is told of it."""
-
-
-def settings_of(adapter: Adapter) -> Settings:
-    """Return the settings of a target that has every credential and chose nothing."""
-    names = (*(credential.name for credential in adapter.credentials), "token")
-    return Settings(
-        target=adapter.slug, credentials=dict.fromkeys(names, "***"), options=default_options(adapter.target_options)
-    )
 
 
 def carried_to(goal: Adapter, settings: Settings, events: Sequence[Event], path: str) -> Fidelity:
@@ -119,17 +110,6 @@ def _is_within(path: str, outer: str) -> bool:
 # --- hearing ---------------------------------------------------------------------------------------------
 
 
-class _Nobody:
-    def find(self, profile: Profile) -> str | None:  # noqa: ARG002  the port's form
-        return None
-
-    def get(self, vendor_id: str) -> Profile | None:  # noqa: ARG002  the port's form
-        return None
-
-    def mint(self, profile: Profile) -> str:
-        return profile.user_id or profile.email or "0"
-
-
 def _heard(origin: Adapter, settings: Settings, event: Event, capability: Capability) -> Event | None:
     """Return the event as the vendor's client would send it, where that still says the same thing."""
     try:
@@ -159,7 +139,7 @@ def _decoded(origin: Adapter, settings: Settings, out: Outbound, encoded: Encode
         received_at=NOW,
         source="shop",
         new_id=lambda: f"01900000-0000-7000-8000-{next(numbers):012x}",
-        people=_Nobody(),
+        people=Nobody(origin),
         params=found.params,
         account=settings.credentials,
         options=source.options,

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.adapter import Adapter, Event, Refusal, RefusalKind, Rejected, Reply, Request
+from gateway.adapter import Event, Refusal, RefusalKind, Rejected, Reply, Request
 from gateway.errors import UsageError
-from gateway.event import Profile
 from gateway.inbound.routes import Source, Sources
+from gateway.offline import Nobody
 from gateway.shape_check import unknown
 from gateway.translation import request_of
 
@@ -25,22 +25,6 @@ class Heard(NamedTuple):
     def accepted(self) -> bool:
         """Whether the client is told that all is well."""
         return 200 <= self.reply.status < 300
-
-
-class _Nobody:
-    """A directory in which nobody is known."""
-
-    def __init__(self, adapter: Adapter) -> None:
-        self._mint = adapter.mint or (lambda seed: seed)
-
-    def find(self, profile: Profile) -> str | None:  # noqa: ARG002  the port's form
-        return None
-
-    def get(self, vendor_id: str) -> Profile | None:  # noqa: ARG002  the port's form
-        return None
-
-    def mint(self, profile: Profile) -> str:
-        return self._mint(profile.user_id or profile.email or profile.phone or profile.anonymous_id or "")
 
 
 def read_request(data: bytes, name: str) -> Request:
@@ -90,7 +74,7 @@ def hear(request: Request, source: Source, received_at: datetime | None = None) 
         received_at: with it ids are the same at every call, too.
     """
     request.path = _below_the_mount(request, source)
-    request.source, request.options, request.people = source.name, source.options, _Nobody(source.adapter)
+    request.source, request.options, request.people = source.name, source.options, Nobody(source.adapter)
     if received_at is not None:
         request.received_at, request.new_id = received_at, _ids().__next__
     found = source.endpoint(request.method, request.path)

@@ -17,12 +17,12 @@ from gateway.delivery import TargetSpec
 from gateway.delivery.losses import policy_of
 from gateway.errors import EncodeError
 from gateway.inbound.routes import Source
+from gateway.offline import OutboundRequest
 from gateway.rehearsal.comparing import Unlike, changes
 from gateway.rehearsal.sending import Sent, Stage
 from gateway.routing import Router, Rule
 from gateway.routing.entries import RequireEntry
 from gateway.routing.router import SPLIT, SUPPRESSED
-from gateway.translation import OutboundRequest
 
 
 class Outcome(Struct, frozen=True):

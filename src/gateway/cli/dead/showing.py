@@ -20,10 +20,10 @@ from gateway.event import load as load_event
 from gateway.log.exceptions import Wanted
 from gateway.log.port import DeadLetter
 from gateway.migration import moment
+from gateway.offline import OutboundRequest
 from gateway.parts import build_target
 from gateway.rehearsal.sending import Stage
 from gateway.routing import Router
-from gateway.translation import OutboundRequest
 
 
 @click.command("list")
