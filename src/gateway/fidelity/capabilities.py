@@ -193,6 +193,8 @@ def _person() -> Iterator[Capability]:
     for field, value in _PERSON.items():
         carriers = (_IDENTIFY, _CUSTOM) if field in _IDENTIFIERS else (_IDENTIFY,)
         yield Capability("Person", _words(field), f"profile.{field}", _with(carriers, f"profile.{field}", value))
+    both = _with(_with((_IDENTIFY, _CUSTOM), "profile.user_id", "u-2002"), "profile.email", "bob@example.com")
+    yield Capability("Person", "email beside a user id", "profile.email", both)
     for field, value in _PLACE.items():
         path = f"profile.location.{field}"
         yield Capability("Person", _words(field), path, _with((_IDENTIFY,), path, value))
