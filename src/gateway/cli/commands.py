@@ -15,8 +15,9 @@ from gateway.cli.replay import replay
 from gateway.cli.sandbox import sandbox
 from gateway.cli.serve import serve
 from gateway.cli.status import status
+from gateway.cli.tail import tail
 from gateway.cli.translate import translate
 
 ALL: Final[tuple[click.Command, ...]] = (
-    demo, serve, reload, check, explain, translate, status, dead, replay, adapters, sandbox, new_adapter,
+    demo, serve, reload, check, explain, translate, status, tail, dead, replay, adapters, sandbox, new_adapter,
 )  # fmt: skip

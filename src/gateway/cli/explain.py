@@ -1,6 +1,7 @@
-"""``gateway explain``: what would become of one request, rule by rule and target by target."""
+"""``gateway explain``: what became of one event, or would become of one request, rule by rule and target by target."""
 
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -9,32 +10,73 @@ import click
 import msgspec
 
 from gateway.adapter import Event
+from gateway.cli import timeline
 from gateway.cli.options import config_option, json_option
 from gateway.cli.rehearse import columns, masked, world_of
-from gateway.config import load
+from gateway.config import Checked, load
 from gateway.config.examples import plain
+from gateway.errors import GatewayError, UsageError
+from gateway.receipts import reading, timelines
 from gateway.rehearsal import Asked, Heard, Outcome, World, asked, hear, read_request, shown, source_of
 
 
 @click.command()
-@click.option("--file", "file", type=click.File("rb"), required=True, help="The request; - reads standard input.")
+@click.argument("wanted", metavar="[ID]", required=False)
+@click.option("--file", "file", type=click.File("rb"), help="A request instead of an event; - reads standard input.")
 @click.option("--source", "name", metavar="NAME", help="The source that takes it, where its path leaves that open.")
+@click.option(
+    "--since", type=timeline.Duration(), default="24h", show_default=True, help="How far back to look for a key."
+)
 @config_option
 @json_option
-def explain(file: BinaryIO, name: str | None, config_path: Path, json_output: bool) -> None:
-    """Explain what would become of one request: each rule and why it held or not, each change, what would go out.
+def explain(
+    wanted: str | None, file: BinaryIO | None, name: str | None, since: float, config_path: Path, json_output: bool
+) -> None:
+    """Explain what became of one event, or what would become of one request.
 
-    The file holds {"method", "path", "headers", "body"} as JSON, or an object with that as its "request", as for
-    translate. Nothing is sent, secrets are blotted out, and a permission that a rule requires counts as given unless
-    the request takes it back. Ends with code 1 when the source would refuse the request.
+    With ID: when the event was accepted and from whom, where the rules sent it, and for each target every request that
+    carried it, the answer, and how it stands now. ID is the gateway's own id of the event or the client's own key;
+    keys are looked for among the events accepted within --since. It reads the log and the receipts beside it, whether
+    the gateway runs or not. Ends with code 1 when there is no such event.
+
+    With --file: each rule and why it held or not, each change, what would go out. The file holds {"method", "path",
+    "headers", "body"} as JSON, or an object with that as its "request", as for translate. Nothing is sent, and a
+    permission that a rule requires counts as given unless the request takes it back. Ends with code 1 when the source
+    would refuse the request.
+
+    Secrets are blotted out.
 
     \b
     Examples:
+      gateway explain 019b2f3c-6d58-7000-9f3e-2b8a52c1d04e
+      gateway explain order-1042 --since 7d --json
       gateway explain --file request.json
       gateway explain --file request.json --source shop -c gateway.yaml
       gateway explain --file - --json < request.json
     """
+    if (wanted is None) == (file is None):
+        raise UsageError("give the ID of an event, or a request with --file")
     config = load(config_path)
+    if wanted is not None:
+        _became(config, wanted, since, json_output)
+    elif file is not None:
+        _would_become(config, file, name, json_output)
+
+
+def _became(config: Checked, wanted: str, since: float, json_output: bool) -> None:
+    with reading(Path(config.log.sqlite)) as files:
+        found = timelines(files, wanted, int((time.time() - since) * 1000), list(config.targets))
+        missing = None if found else timeline.not_found(files, wanted, since)
+    if missing is not None:
+        raise GatewayError(masked(missing, config.secrets()))
+    if json_output:
+        text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+    else:
+        text = "\n".join(timeline.lines(found, repeats_s=config.log.duplicates.hours * 3600))
+    click.echo(masked(text, config.secrets()))
+
+
+def _would_become(config: Checked, file: BinaryIO, name: str | None, json_output: bool) -> None:
     world = world_of(config)
     request = read_request(file.read(), file.name)
     source = source_of(request, world.sources, name)

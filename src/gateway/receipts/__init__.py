@@ -4,8 +4,25 @@ Receipts lie in a SQLite file of their own beside the log. They are for people: 
 that cannot write them delivers all the same.
 """
 
+from gateway.receipts.files import reading
+from gateway.receipts.following import Follower, Line, Wanted
 from gateway.receipts.receipt import Attempted, Ended
 from gateway.receipts.recorder import Counts, Recorder
 from gateway.receipts.schema import Keep, path_beside
+from gateway.receipts.timeline import AtTarget, Timeline, timelines
 
-__all__ = ["Attempted", "Counts", "Ended", "Keep", "Recorder", "path_beside"]
+__all__ = [
+    "AtTarget",
+    "Attempted",
+    "Counts",
+    "Ended",
+    "Follower",
+    "Keep",
+    "Line",
+    "Recorder",
+    "Timeline",
+    "Wanted",
+    "path_beside",
+    "reading",
+    "timelines",
+]
