@@ -250,7 +250,7 @@ class _Progress:
             return
         self._told_at = now
         left = self._pace.left_s(job)
-        line = f"{_part(job)}: {job.sent} sent, {job.waiting} of them waiting" + (
+        line = f"{_part(job)} looked at: {job.sent} to be sent, {job.waiting} waiting" + (
             "" if left is None else f", about {_duration(left)} left"
         )
         click.echo(f"\r\x1b[K{line}" if self._terminal else line, err=True, nl=not self._terminal)
