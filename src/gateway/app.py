@@ -139,6 +139,7 @@ async def _stay(
     write_ready(ready_file, addresses)
     gateway.logger.info("serving", role=gateway.role, version=gateway.in_force.version, **addresses)
     await stop.wait()
+    gateway.ending.set()
     gateway.logger.info("stopping")
 
 

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from gateway.inbound.stats import BUCKETS_S, Histogram, Stats
 from gateway.loading import InForce
 from gateway.log.port import LogStatus
+from gateway.receipts import Counts
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -62,11 +63,13 @@ def render(
     states: dict[str, str],
     engine: Engine,
     in_force: InForce | None = None,
+    receipts: Counts | None = None,
 ) -> bytes:
     """Return all metrics in the text format."""
     registry = CollectorRegistry(auto_describe=False)
     metrics = [*_inbound(inbound), *_delivery(delivery, states), *_log(status), *_engine(engine)]
-    registry.register(_Once([*metrics, *(_configuration(in_force) if in_force else ())]))
+    metrics += [*(_configuration(in_force) if in_force else ()), *(_receipts(receipts) if receipts else ())]
+    registry.register(_Once(metrics))
     return generate_latest(registry)
 
 
@@ -163,3 +166,13 @@ def _configuration(in_force: InForce) -> Iterator[Metric]:
     yield _gauge("gateway_config_loaded_seconds", "When it was loaded, in Unix seconds.", [], loaded)
     outcomes = [(("done",), in_force.reloads), (("refused",), in_force.refused)]
     yield _counter("gateway_config_reloads", "Reloads since the start of the process.", ["outcome"], outcomes)
+
+
+def _receipts(counts: Counts) -> Iterator[Metric]:
+    for field, about in (
+        ("written", "Receipts kept since the start of the process."),
+        ("shortened", "Of these, kept without their texts because there were too many at once."),
+        ("dropped", "Receipts not kept: too many at once, or their file could not be written."),
+    ):
+        yield _counter(f"gateway_receipts_{field}", about, [], [((), getattr(counts, field))])
+    yield _gauge("gateway_receipts_bytes", "Bytes in use of the file of receipts.", [], [((), counts.bytes)])

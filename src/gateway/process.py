@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import gc
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
@@ -13,7 +15,7 @@ from starlette.applications import Starlette
 from gateway import metrics
 from gateway.adapter import Event
 from gateway.config import Checked
-from gateway.delivering import Delivery
+from gateway.delivering import Delivery, keep_of
 from gateway.delivery.deliverer import Plan
 from gateway.errors import GatewayError
 from gateway.event import Kind, Origin
@@ -25,6 +27,7 @@ from gateway.loading import InForce, Loaded, load_whole
 from gateway.log.changing import ChangingDirectory
 from gateway.log.sqlite import SqliteLog
 from gateway.parts import build_source, minters
+from gateway.receipts import Follower, Timeline, Wanted, told
 from gateway.reloading import Outcome, Reloader
 from gateway.routing import Router
 from gateway.routing.in_force import RulesInForce
@@ -58,6 +61,8 @@ class Gateway:
         self.role = role
         self.logger = make_logger(config.logging.format, config.logging.level, config.secrets())
         self.in_force = InForce(loaded.version)
+        self.ending = asyncio.Event()
+        """Set when the process was told to stop: whoever is told of what happens hears no more."""
         self.workers: Workers | None = None
         """The processes that accept, when they are not this one."""
         self.reloader = Reloader(loaded, self.in_force, self.change, lambda: self.logger)
@@ -142,6 +147,7 @@ class Gateway:
         self.edge.replace(Sources(list(prepared.sources.values())), store, self.logger)
         if self._delivery is not None:
             self._delivery.logger = self.logger
+            self._delivery.receipts.keep = keep_of(config.receipts)
         if self.workers is not None:
             self.workers.logger = self.logger
         self.in_force.version = prepared.loaded.version
@@ -190,6 +196,7 @@ class Gateway:
             "targets": self._states(),
             "trouble": self.trouble(),
             "checkpoint": self._log.checkpoint_fault,
+            "receipts": None if self._delivery is None else self._delivery.receipts.counts(),
             "configuration": self.configuration(),
         }
 
@@ -204,7 +211,29 @@ class Gateway:
         states = {state.target: state.state for state in self._states()}
         engine = metrics.Engine(self._log.wal_bytes, self._log.forgotten_keys)
         delivery = self._delivery.stats if self._delivery else metrics.DeliveryStats()
-        return metrics.render(inbound, delivery, await self._log.status(), states, engine, self.in_force)
+        kept = self._delivery.receipts.counts() if self._delivery else None
+        return metrics.render(inbound, delivery, await self._log.status(), states, engine, self.in_force, kept)
+
+    async def explain(self, wanted: str, since_s: float) -> list[Timeline]:
+        """Return what is known of an event, or of those with a client's key that were accepted lately.
+
+        Raises:
+            LogError: the files cannot be read.
+        """
+        since = int((time.time() - since_s) * 1000)
+        return await asyncio.to_thread(told, Path(self._config.log.sqlite), wanted, since, list(self._config.targets))
+
+    async def follower(self, wanted: Wanted) -> Follower:
+        """Return what tells of all that happens from now on; its looks are for a thread.
+
+        Raises:
+            LogError: the files cannot be read.
+        """
+        return await asyncio.to_thread(Follower, Path(self._config.log.sqlite), wanted)
+
+    def secrets(self) -> frozenset[str]:
+        """Return every text that must not appear in what is told."""
+        return self._config.secrets()
 
 
 def _warm(router: Router, source: Source) -> None:

@@ -9,7 +9,7 @@ from gateway.receipts.following import Follower, Line, Wanted
 from gateway.receipts.receipt import Attempted, Ended
 from gateway.receipts.recorder import Counts, Recorder
 from gateway.receipts.schema import Keep, path_beside
-from gateway.receipts.timeline import AtTarget, Timeline, timelines
+from gateway.receipts.timeline import AtTarget, Timeline, timelines, told
 
 __all__ = [
     "AtTarget",
@@ -25,4 +25,5 @@ __all__ = [
     "path_beside",
     "reading",
     "timelines",
+    "told",
 ]

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -10,7 +11,7 @@ from msgspec import Struct
 from gateway.decision import UNROUTED
 from gateway.event import Event
 from gateway.receipts import kept, stored
-from gateway.receipts.files import Files
+from gateway.receipts.files import Files, reading
 from gateway.receipts.kept import Attempt, moment
 from gateway.receipts.stored import Stored
 
@@ -83,6 +84,16 @@ def timelines(files: Files, wanted: str, since: int, configured: Sequence[str]) 
     if made is not None and files.receipts is not None and kept.of_event(files.receipts, event_id, made):
         return [_timeline(files, event_id, None, configured)]
     return []
+
+
+def told(log: Path, wanted: str, since: int, configured: Sequence[str]) -> list[Timeline]:
+    """Return the same of a log that is in use and the receipts beside it.
+
+    Raises:
+        LogError: the files cannot be read.
+    """
+    with reading(log, again=True) as files:
+        return timelines(files, wanted, since, configured)
 
 
 def _timeline(files: Files, event_id: str, found: Stored | None, configured: Sequence[str]) -> Timeline:
