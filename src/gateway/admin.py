@@ -102,8 +102,14 @@ def admin_app(gateway: Running, token: str | None) -> Starlette:
             Route("/reload", reload, methods=["POST"]),
             Route("/receipts/{wanted:path}", _guard(told.timelines, token)),
             Route("/tail", _guard(told.tail, token)),
-        ]
+        ],
+        exception_handlers={LogError: _unreadable},
     )
+
+
+async def _unreadable(_: Request, error: Exception) -> Response:
+    """Say why the log cannot tell what it holds."""
+    return PlainTextResponse(f"{error}\n", 503)
 
 
 class Told:

@@ -51,6 +51,19 @@ def unlimited(adapter: Adapter) -> Adapter:
     return replace(adapter, inbound=tuple(replace(one, windows=()) for one in adapter.inbound))
 
 
+def add_wide(here: World) -> None:
+    """Have all gateways that start from now on know the vendor `wide`."""
+    folder = here.folder / "vendors" / "wide"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "__init__.py").write_text(WIDE)
+    os.environ[registry.DROP_IN] = str(folder.parent)
+
+
+def remove_wide() -> None:
+    """Have none know it."""
+    os.environ.pop(registry.DROP_IN, None)
+
+
 def vendors(seed: int) -> dict[str, FaultyVendor]:
     """Return the targets: one that is well, one that is slow, one that fails, and one with its own narrow limits."""
     draw = random.Random(seed)
@@ -99,10 +112,7 @@ class Rounds:
         self.devices = [Device(number, random.Random(self.seed + number)) for number in range(1, DEVICES + 1)]
         self.vendors = vendors(self.seed)
         self.served = {name: Served(vendor) for name, vendor in self.vendors.items()}
-        folder = self.here.folder / "vendors" / "wide"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "__init__.py").write_text(WIDE)
-        os.environ[registry.DROP_IN] = str(folder.parent)
+        add_wide(self.here)
         self._configure()
 
     def _configure(self) -> None:
@@ -121,7 +131,7 @@ class Rounds:
 
     def close(self) -> None:
         """End the targets."""
-        os.environ.pop(registry.DROP_IN, None)
+        remove_wide()
         for served in self.served.values():
             served.end()
 

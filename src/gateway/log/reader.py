@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from gateway.log.port import Record
 T = TypeVar("T")
 
 THREADS: Final = 2
+ILL_S: Final = 5.0
+"""How long it counts that a query met garbage. Targets read every second while they cannot."""
+_GARBAGE: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 SPAN: Final = 10_000
 """Places one read walks through, whoever the events are for."""
 
@@ -28,6 +32,16 @@ class Readers:
         self._path = path
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="log-reader")
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._ill: dict[str, tuple[str, float]] = {}
+        """Queries that met garbage -> what they met, and when."""
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the file's content, as far as it was met lately; None when nothing is."""
+        if not self._ill:
+            return None
+        now = time.monotonic()
+        return next((why for why, at in list(self._ill.values()) if now - at < ILL_S), None)
 
     async def run(self, query: Callable[..., T], *args: Any) -> T:
         """Return ``query(connection, *args)``.
@@ -43,9 +57,14 @@ class Readers:
     def _run(self, query: Callable[..., T], args: tuple[Any, ...]) -> T:
         try:
             with self._borrowed() as connection:
-                return query(connection, *args)
+                result = query(connection, *args)
         except sqlite3.Error as error:
+            if str(getattr(error, "sqlite_errorname", "")).startswith(_GARBAGE):
+                self._ill[query.__qualname__] = (f"cannot be read: {error}", time.monotonic())
             raise LogError(f"{self._path} cannot be read: {error}") from error
+        if self._ill:
+            self._ill.pop(query.__qualname__, None)
+        return result
 
     @contextmanager
     def _borrowed(self) -> Iterator[sqlite3.Connection]:

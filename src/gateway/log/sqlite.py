@@ -19,6 +19,7 @@ from gateway.log.port import DeadLetter, Entry, LogStatus, Parked, Record, Role,
 from gateway.log.prune import Pruner, Retention
 from gateway.log.replays import Replay, Step
 from gateway.log.store import Appender
+from gateway.log.timing import Timing
 from gateway.log.writer import Chore, Writer
 
 __all__ = ["Retention", "SqliteLog"]
@@ -108,6 +109,8 @@ class SqliteLog:
     async def append(self, entries: Sequence[Entry]) -> None:
         if self._refusal is not None:
             raise LogUnavailable(self._refusal)
+        if ill := self._readers.fault:
+            raise LogUnavailable(f"{self._path}: {ill}")
         size = 0
         for entry in entries:
             size += len(entry.body)
@@ -239,7 +242,7 @@ class SqliteLog:
 
     @property
     def fault(self) -> str | None:
-        return self._writer.fault
+        return self._writer.fault or self._readers.fault
 
     @property
     def checkpoint_fault(self) -> str | None:
@@ -255,6 +258,11 @@ class SqliteLog:
     def commits(self) -> int:
         """Commits of this process so far."""
         return self._writer.commits
+
+    @property
+    def committing(self) -> Timing:
+        """What the commits of this process took."""
+        return self._writer.committing
 
     @property
     def forgotten_keys(self) -> int:
