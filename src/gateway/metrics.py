@@ -1,7 +1,9 @@
 """Prometheus metrics, made out of plain counts when they are scraped."""
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -11,6 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from gateway.inbound.stats import BUCKETS_S, Histogram, Stats
 from gateway.loading import InForce
 from gateway.log.port import LogStatus
+from gateway.log.timing import BUCKETS_S as COMMIT_BUCKETS_S
+from gateway.log.timing import Timing
 from gateway.receipts import Counts
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,6 +58,10 @@ class Engine(NamedTuple):
     """Of SQLite's write-ahead log: should stay far below the size of the log."""
     forgotten_keys: int
     """Duplicate keys forgotten before the window's end."""
+    committing: Timing = Timing()
+    """What this process's commits took."""
+    fault: bool = False
+    """Whether events cannot be stored now."""
 
 
 def render(
@@ -64,10 +72,17 @@ def render(
     engine: Engine,
     in_force: InForce | None = None,
     receipts: Counts | None = None,
+    limited: Mapping[tuple[str, str], float] | None = None,
 ) -> bytes:
-    """Return all metrics in the text format."""
+    """Return all metrics in the text format.
+
+    Args:
+        states: of each target.
+        limited: by target and endpoint, the seconds in which only limits held new events.
+    """
     registry = CollectorRegistry(auto_describe=False)
     metrics = [*_inbound(inbound), *_delivery(delivery, states), *_log(status), *_engine(engine)]
+    metrics.append(_limited(limited or {}))
     metrics += [*(_configuration(in_force) if in_force else ()), *(_receipts(receipts) if receipts else ())]
     registry.register(_Once(metrics))
     return generate_latest(registry)
@@ -95,11 +110,17 @@ def _gauge(name: str, about: str, labels: list[str], values: Iterable[tuple[tupl
     return family
 
 
-def _histogram(name: str, about: str, labels: list[str], held: dict[tuple[str, str], Histogram]) -> Metric:
+def _histogram(
+    name: str,
+    about: str,
+    labels: list[str],
+    held: Iterable[tuple[tuple[str, ...], Histogram | Timing]],
+    bounds: Sequence[float] = BUCKETS_S,
+) -> Metric:
     family = HistogramMetricFamily(name, about, labels=labels)
-    for key, histogram in held.items():
+    for key, histogram in held:
         sums = list(accumulate(histogram.buckets))
-        buckets = [*zip(map(str, BUCKETS_S), sums, strict=False), ("+Inf", sums[-1])]
+        buckets = [*zip(map(str, bounds), sums, strict=False), ("+Inf", sums[-1])]
         family.add_metric(list(key), buckets=buckets, sum_value=histogram.total)
     return family
 
@@ -109,17 +130,36 @@ def _inbound(stats: Stats) -> Iterator[Metric]:
     held = [((counted.source, counted.endpoint), counted) for counted in stats.all()]
     requests = (((*key, str(status)), n) for key, counted in held for status, n in counted.requests.items())
     yield _counter("gateway_requests", "Requests answered.", [*place, "status"], requests)
+    refused = (
+        ((*key, _reason(status)), n) for key, counted in held for status, n in counted.requests.items() if status >= 400
+    )
+    about = "Requests refused; the reason is that of the HTTP status."
+    yield _counter("gateway_requests_refused", about, [*place, "reason"], refused)
     events = ((key, counted.events) for key, counted in held if counted.events)
     yield _counter("gateway_events_accepted", "Events answered with success.", place, events)
     times = {key: counted.seconds for key, counted in held}
-    yield _histogram("gateway_request_seconds", "Time to answer.", place, times)
+    yield _histogram("gateway_request_seconds", "Time to answer.", place, times.items())
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
+    except ValueError:
+        return str(status)
+
+
+def _limited(limited: Mapping[tuple[str, str], float]) -> Metric:
+    about = "Time in which new events were ready and only limits held them."
+    return _counter("gateway_limiter_wait_seconds", about, ["target", "endpoint"], limited.items())
 
 
 def _delivery(stats: DeliveryStats, states: dict[str, str]) -> Iterator[Metric]:
     labels = ["target", "endpoint", "verdict"]
     yield _counter("gateway_attempts", "Requests sent to targets.", labels, stats.attempts.items())
     yield _counter("gateway_attempted_events", "Events in those requests.", labels, stats.events.items())
-    yield _histogram("gateway_attempt_seconds", "Time for a target to answer.", ["target", "endpoint"], stats.seconds)
+    yield _histogram(
+        "gateway_attempt_seconds", "Time for a target to answer.", ["target", "endpoint"], stats.seconds.items()
+    )
     lost = ["source", "target", "path", "outcome"]
     yield _counter("gateway_losses", "Leaves that did not go across unchanged.", lost, stats.losses.items())
     yield _gauge(
@@ -139,6 +179,8 @@ def _log(status: LogStatus) -> Iterator[Metric]:
     ):
         values = (((name,), getattr(target, field)) for name, target in by_target.items())
         yield _counter(f"gateway_{field}", about, ["target"], values)
+    again = (((name,), target.again) for name, target in by_target.items())
+    yield _counter("gateway_accepted_again", "Events replayed or imported; also in accepted.", ["target"], again)
     drops = (((name, rule), n) for name, target in by_target.items() for rule, n in target.dropped_by.items())
     yield _counter("gateway_dropped", "Events that a named rule dropped.", ["target", "rule"], drops)
     for field, about in (
@@ -149,6 +191,9 @@ def _log(status: LogStatus) -> Iterator[Metric]:
     ):
         values = (((name,), getattr(target, field)) for name, target in by_target.items())
         yield _gauge(f"gateway_{field}", about, ["target"], values)
+    now = time.time()
+    ages = (((name,), max(0.0, now - (target.oldest_queued_at or now))) for name, target in by_target.items())
+    yield _gauge("gateway_oldest_queued_age_seconds", "Since the oldest waiting event was accepted.", ["target"], ages)
     yield _gauge("gateway_log_events", "Events in the log.", [], [((), status.events)])
     yield _gauge("gateway_log_bytes", "Bytes of events in the log.", [], [((), status.bytes)])
 
@@ -156,6 +201,9 @@ def _log(status: LogStatus) -> Iterator[Metric]:
 def _engine(engine: Engine) -> Iterator[Metric]:
     yield _gauge("gateway_log_wal_bytes", "Size of the write-ahead log.", [], [((), engine.wal_bytes)])
     forgotten = [((), engine.forgotten_keys)]
+    yield _gauge("gateway_log_fault", "1 while events cannot be stored.", [], [((), int(engine.fault))])
+    about = "Time to make events durable, of this process."
+    yield _histogram("gateway_log_commit_seconds", about, [], [((), engine.committing)], COMMIT_BUCKETS_S)
     yield _counter("gateway_forgotten_keys", "Duplicate keys forgotten before the window's end.", [], forgotten)
 
 
@@ -163,7 +211,7 @@ def _configuration(in_force: InForce) -> Iterator[Metric]:
     version = [((in_force.version,), 1)]
     yield _gauge("gateway_config_info", "1 for the configuration in force.", ["version"], version)
     loaded = [((), in_force.loaded_at.timestamp())]
-    yield _gauge("gateway_config_loaded_seconds", "When it was loaded, in Unix seconds.", [], loaded)
+    yield _gauge("gateway_config_loaded_timestamp_seconds", "When it was loaded, in Unix seconds.", [], loaded)
     outcomes = [(("done",), in_force.reloads), (("refused",), in_force.refused)]
     yield _counter("gateway_config_reloads", "Reloads since the start of the process.", ["outcome"], outcomes)
 

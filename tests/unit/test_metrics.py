@@ -1,10 +1,14 @@
 """Metrics: every count under its name, in a bounded number of series."""
 
+import time
 from datetime import UTC, datetime
+
+import pytest
 
 from gateway.inbound.stats import Stats
 from gateway.loading import InForce
 from gateway.log.port import LogStatus, TargetStatus
+from gateway.log.timing import Timing
 from gateway.metrics import LONGEST_PATH, PATHS, DeliveryStats, Engine, render
 
 CRM = TargetStatus(
@@ -19,6 +23,7 @@ CRM = TargetStatus(
     dead=1,
     cursor=7,
     oldest_queued_at=1.0,
+    again=2,
 )
 STATUS = LogStatus(targets=[CRM], events=9, bytes=900, head=9)
 
@@ -37,6 +42,7 @@ def test_the_conservation_sum_of_each_target() -> None:
         'gateway_dropped_total{rule="tests",target="crm"} 1.0',
         'gateway_duplicate_total{target="crm"} 1.0',
         'gateway_dead{target="crm"} 1.0',
+        'gateway_accepted_again_total{target="crm"} 2.0',
         'gateway_missing{target="crm"} 0.0',
         'gateway_target_state{state="held",target="crm"} 1.0',
         "gateway_log_wal_bytes 4096.0",
@@ -49,7 +55,7 @@ def test_the_configuration_in_force_and_what_became_of_reloads() -> None:
     text = render(Stats(), DeliveryStats(), STATUS, {}, Engine(0, 0), in_force).decode()
     assert set(text.splitlines()) >= {
         'gateway_config_info{version="0123456789ab"} 1.0',
-        "gateway_config_loaded_seconds 1.795e+09",
+        "gateway_config_loaded_timestamp_seconds 1.795e+09",
         'gateway_config_reloads_total{outcome="done"} 3.0',
         'gateway_config_reloads_total{outcome="refused"} 1.0',
     }
@@ -88,3 +94,39 @@ def test_names_that_clients_choose_do_not_make_series_without_end() -> None:
     assert len(stats.losses) == PATHS + 1
     assert stats.losses["shop", "crm", "(other)", "dropped"] == 500
     assert max(len(path) for _, _, path, _ in stats.losses) <= LONGEST_PATH
+
+
+def test_refusals_by_the_reason_of_their_status() -> None:
+    stats = Stats()
+    for status, count in ((202, 5), (400, 2), (413, 1), (503, 3), (599, 1)):
+        for _ in range(count):
+            stats.of("shop", "events").add(status, 0, 0.001)
+    assert {line for line in rendered(stats) if line.startswith("gateway_requests_refused_total")} == {
+        'gateway_requests_refused_total{endpoint="events",reason="bad_request",source="shop"} 2.0',
+        'gateway_requests_refused_total{endpoint="events",reason="request_entity_too_large",source="shop"} 1.0',
+        'gateway_requests_refused_total{endpoint="events",reason="service_unavailable",source="shop"} 3.0',
+        'gateway_requests_refused_total{endpoint="events",reason="599",source="shop"} 1.0',
+    }
+
+
+def test_the_age_of_what_waits_longest_and_what_limits_hold() -> None:
+    limited = {("crm", "events"): 12.5}
+    text = render(Stats(), DeliveryStats(), STATUS, {}, Engine(0, 0), limited=limited).decode()
+    assert 'gateway_limiter_wait_seconds_total{endpoint="events",target="crm"} 12.5' in text
+    (age,) = (line for line in text.splitlines() if line.startswith("gateway_oldest_queued_age_seconds{"))
+    assert float(age.split()[1]) == pytest.approx(time.time() - 1.0, abs=60)
+
+
+def test_commits_and_whether_the_log_can_store() -> None:
+    committing = Timing()
+    for seconds in (0.0004, 0.004, 20.0):
+        committing.add(seconds)
+    text = render(Stats(), DeliveryStats(), STATUS, {}, Engine(0, 0, committing, fault=True)).decode()
+    assert set(text.splitlines()) >= {
+        "gateway_log_fault 1.0",
+        'gateway_log_commit_seconds_bucket{le="0.0005"} 1.0',
+        'gateway_log_commit_seconds_bucket{le="0.005"} 2.0',
+        'gateway_log_commit_seconds_bucket{le="10.0"} 2.0',
+        'gateway_log_commit_seconds_bucket{le="+Inf"} 3.0',
+        "gateway_log_commit_seconds_sum 20.0044",
+    }

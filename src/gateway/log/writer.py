@@ -22,6 +22,7 @@ from gateway.errors import LogError, LogUnavailable
 from gateway.log import schema
 from gateway.log.port import Entry
 from gateway.log.store import Appender
+from gateway.log.timing import Timing
 
 Work = Callable[[sqlite3.Connection], Any]
 """Writes within an open transaction; raises `LogError` or `sqlite3.IntegrityError` to undo itself alone."""
@@ -91,6 +92,8 @@ class Writer:
         self.fault: str | None = None
         """Why the last commit failed; None after one that did not."""
         self.commits = 0
+        self.committing = Timing()
+        """What the commits took: writing and fsync."""
         self.waiting = 0
         """Bytes of bodies handed over and not yet committed."""
         self._path = path
@@ -225,10 +228,12 @@ class Writer:
                     wakes = wakes or (item.wakes and error is None)
                     if item.future is not None:
                         done.append((item.future, value, error))
+            begun = time.monotonic()
             connection.execute("COMMIT")
         except BaseException as error:
             self._roll_back(connection, error)
             raise
+        self.committing.add(time.monotonic() - begun)
         self._appender.confirm()
         return done, wakes
 

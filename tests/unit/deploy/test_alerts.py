@@ -1,0 +1,119 @@
+"""The alert rules: well formed, about metrics that there are, and firing when they should."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import yamlfile
+from gateway.inbound.stats import Stats
+from gateway.loading import InForce
+from gateway.log.port import LogStatus, TargetStatus
+from gateway.metrics import DeliveryStats, Engine, render
+from tests.unit.deploy.rules import Series, fires, seconds, selectors
+
+FILE = Path(__file__).parents[3] / "deploy/prometheus/alerts.yaml"
+DOCUMENT = yamlfile.read(FILE)
+RULES: dict[str, dict[str, Any]] = {
+    rule["alert"]: rule for group in DOCUMENT.value["groups"] for rule in group["rules"]
+}
+HOUR = 3600.0
+
+
+def real_metrics() -> dict[str, set[str]]:
+    """Return the names of a whole answer of /metrics, each with its labels."""
+    inbound, delivery = Stats(), DeliveryStats()
+    inbound.of("shop", "events").add(503, 1, 0.1)
+    delivery.attempt("crm", "events", "done", 1, 0.1)
+    delivery.loss("shop", "crm", "profile.phone", "dropped")
+    crm = TargetStatus(
+        target="crm", accepted=1, delivered=0, queued=1, parked=0, dropped=0, dropped_by={"tests": 0}, duplicate=0,
+        dead=0, cursor=0, oldest_queued_at=1.0,
+    )  # fmt: skip
+    status = LogStatus(targets=[crm], events=1, bytes=1, head=1)
+    limited = {("crm", "events"): 1.0}
+    text = render(inbound, delivery, status, {"crm": "held"}, Engine(1, 1), InForce("v1"), limited=limited).decode()
+    found: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, _, rest = line.partition(" ")[0].partition("{")
+            found.setdefault(name, set()).update(re.findall(r'(\w+)="', rest))
+    return found
+
+
+def test_the_file_is_well_formed_and_every_rule_says_what_to_do() -> None:
+    assert not DOCUMENT.problems
+    assert len(RULES) == sum(len(group["rules"]) for group in DOCUMENT.value["groups"])
+    for name, rule in RULES.items():
+        assert name.startswith("Gateway")
+        assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["labels"]["severity"] in ("page", "ticket")
+        assert rule["annotations"].keys() == {"summary", "description", "action"}
+        assert seconds(rule.get("for", "0s")) >= 0
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_metrics_are_there_with_their_labels(name: str) -> None:
+    known = real_metrics()
+    used = selectors(RULES[name]["expr"])
+    for one in used:
+        assert one.name in known
+        assert {label for label, _ in one.labels} <= known[one.name]
+    for label in re.findall(r"\$labels\.(\w+)", str(RULES[name]["annotations"])):
+        assert all(label in known[one.name] for one in used)
+
+
+def line(name: str, start: float, per_second: float = 0.0, **labels: str) -> Series:
+    """Return a series over an hour, a sample a minute."""
+    return [(name, labels, [(at, start + per_second * at) for at in range(0, int(HOUR) + 1, 60)])]
+
+
+def step(name: str, before: float, after: float, at: float, **labels: str) -> Series:
+    """Return a series that changes once."""
+    return [(name, labels, [(t, before if t < at else after) for t in range(0, int(HOUR) + 1, 60)])]
+
+
+FIRING: dict[str, tuple[Series, Series]] = {
+    "GatewayTargetHeld": (
+        line("gateway_target_state", 1, target="crm", state="held"),
+        line("gateway_target_state", 1, target="crm", state="running"),
+    ),
+    "GatewayTargetDown": (
+        line("gateway_target_state", 1, target="crm", state="open"),
+        [("gateway_target_state", {"target": "crm", "state": "open"}, [(HOUR - 60, 1), (HOUR, 1)])],
+    ),
+    "GatewayOldestEventTooOld": (
+        line("gateway_oldest_queued_age_seconds", 0, 1, target="crm"),
+        line("gateway_oldest_queued_age_seconds", 60, target="crm"),
+    ),
+    "GatewayDeadLettersGrowing": (
+        step("gateway_dead", 3, 5, HOUR - 600, target="crm"),
+        step("gateway_dead", 5, 3, HOUR - 600, target="crm"),
+    ),
+    "GatewayLogCannotStore": (line("gateway_log_fault", 1), step("gateway_log_fault", 1, 0, HOUR - 60)),
+    "GatewayConservationBroken": (line("gateway_missing", -1, target="crm"), line("gateway_missing", 0, target="crm")),
+    "GatewayTargetAtItsLimits": (
+        line("gateway_limiter_wait_seconds_total", 0, 0.97, target="crm", endpoint="events"),
+        line("gateway_limiter_wait_seconds_total", 1000, 0.5, target="crm", endpoint="events"),
+    ),
+    "GatewayReloadRefused": (
+        step("gateway_config_reloads_total", 0, 1, HOUR - 300, outcome="refused"),
+        step("gateway_config_reloads_total", 0, 1, HOUR - 300, outcome="done"),
+    ),
+    "GatewayCommitsSlow": (
+        [*line("gateway_log_commit_seconds_sum", 0, 3.0), *line("gateway_log_commit_seconds_count", 0, 10.0)],
+        [*line("gateway_log_commit_seconds_sum", 0, 0.1), *line("gateway_log_commit_seconds_count", 0, 10.0)],
+    ),
+    "GatewayWriteAheadLogGrows": (line("gateway_log_wal_bytes", 2e9), line("gateway_log_wal_bytes", 64e6)),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_it_fires_when_it_should_and_not_otherwise(name: str) -> None:
+    wrong, right = FIRING[name]
+    rule = RULES[name]
+    for_s = seconds(rule.get("for", "0s"))
+    assert fires(rule["expr"], for_s, wrong, HOUR)
+    assert not fires(rule["expr"], for_s, right, HOUR)
+    assert not fires(rule["expr"], for_s, [], HOUR)
