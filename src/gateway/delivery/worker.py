@@ -372,7 +372,7 @@ class Worker:
             waiting_lanes=reasons.total(),
             waiting=dict(reasons.most_common(10)),
             memory=self._lanes.memory,
-            limited=self._waits.told(now),
+            limited={**{e.outbound.name: 0.0 for e in self._endpoints.all}, **self._waits.told(now)},
         )
 
 
