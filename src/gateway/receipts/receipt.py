@@ -135,6 +135,8 @@ def _head(text: bytes, limit: int, masked: Callable[[bytes], bytes]) -> bytes:
     """Return the first bytes of a text without secrets, not even the beginning of one that the cut goes through."""
     if len(text) <= limit:
         return masked(text) if text else text
+    if len(text) <= limit + _LONGEST_SECRET:
+        return masked(text)[:limit]
     shown = masked(text[: limit + _LONGEST_SECRET])
     return shown[: max(0, min(limit, len(shown) - _LONGEST_SECRET))]
 

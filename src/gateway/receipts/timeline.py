@@ -140,9 +140,10 @@ def _targets(case: _Case, configured: Sequence[str]) -> dict[str, str | None]:
             )
             targets = dict(rows.fetchall()) | targets
     targets |= {target: None for target in case.attempts if target not in targets}
-    if decision is not None:
-        targets |= {target: None for target, _ in decision.drop if target not in targets}
-    return targets | {target: None for target in configured if target not in targets}
+    if decision is None:
+        return targets
+    dropped = [target for target, _ in decision.drop]
+    return targets | {target: None for target in (*dropped, *configured) if target not in targets}
 
 
 def _at_target(case: _Case, target: str, rule: str | None) -> AtTarget:
