@@ -10,7 +10,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ import pytest
 
 from gateway import registry
 from gateway.adapter import Event
-from gateway.event import Commerce, Item
 from gateway.log.port import DeadLetter, TargetStatus
 from gateway.testing.faults import Fault, FaultyVendor, refuses, serving
 from gateway.testing.wire import Act, Seen
-from tests.e2e.delivering import account, delivering, event, spec, with_windows
+from tests.e2e.delivering import account, delivering, spec, with_windows
+from tests.e2e.limit_runs import order, person, view
 
 NUMBER = 40
 BAD = frozenset({0, 3, 7, 19, 39})
@@ -68,20 +67,6 @@ def address(number: int) -> str:
 
 
 GOOD = {address(number) for number in range(NUMBER) if number not in BAD}
-
-
-def view(number: int) -> Event:
-    return event(number, f"p{number}")
-
-
-def person(number: int) -> Event:
-    return event(number, f"p{number}", name="Identify", kind="identify")
-
-
-def order(number: int) -> Event:
-    line = Item(product_id="TEA", quantity=Decimal(1), price=Decimal("3.5"))
-    commerce = Commerce(order_id=f"SO-{number}", total=Decimal("3.5"), currency="EUR", items=(line,))
-    return event(number, f"p{number}", name="Order Completed", commerce=commerce)
 
 
 def refuse(

@@ -195,6 +195,8 @@ class FaultyVendor:
         self.requests: list[Taken] = []
         """All there were, in the order in which they were whole."""
         self.memory = _Store(key)
+        self.troubles: list[str] = []
+        """Faults of the vendor behind, an exception in `key` among them; `serving` and `served` end by raising them."""
         self._throttled = throttled
         self._keep_bodies = keep_bodies
         self._draw = random.Random(seed).random  # noqa: S311 - chance that can be repeated
@@ -205,7 +207,7 @@ class FaultyVendor:
     def _behind(self, adapter: Adapter, accounts: Sequence[Mapping[str, str]], options: Any) -> Edge:
         source = Source(adapter.slug, adapter, accounts, options=options)
         self.memory.serve(source)
-        quiet: Any = SimpleNamespace(requests=None, error=_raise, warning=_raise)
+        quiet: Any = SimpleNamespace(requests=None, error=self._note, warning=self._note)
         return Edge(Sources([source]), self.memory, Starlette(), quiet, Stats())
 
     @property
@@ -279,6 +281,9 @@ class FaultyVendor:
         headers = tuple((name, value) for name, value in said[0]["headers"] if name.lower() != b"content-length")
         return Reply(said[0]["status"], headers, said[1]["body"])
 
+    def _note(self, *said: Any, **fields: Any) -> None:
+        self.troubles.append(f"{said} {fields}")
+
     # --- what it knows -------------------------------------------------------------------------------
 
     @property
@@ -315,9 +320,10 @@ class FaultyVendor:
         return Counter(taken.status for taken in list(self.requests))
 
 
-def _raise(*said: Any, **fields: Any) -> None:
-    """A vendor's own faults are the test's."""
-    raise AssertionError(f"the vendor behind failed: {said} {fields}")
+def _tell(vendor: FaultyVendor) -> None:
+    """Make a fault of the vendor behind the test's own."""
+    if vendor.troubles:
+        raise AssertionError(f"the vendor behind failed {len(vendor.troubles)} times; first: {vendor.troubles[0]}")
 
 
 # --- serving ---------------------------------------------------------------------------------------------
@@ -330,6 +336,7 @@ async def serving(vendor: FaultyVendor, tls: ssl.SSLContext | None = None) -> As
     await wire.open()
     try:
         yield wire
+        _tell(vendor)
     finally:
         await wire.close()
 
@@ -366,5 +373,6 @@ def served(vendor: FaultyVendor, tls: ssl.SSLContext | None = None) -> Iterator[
     running = Served(vendor, tls)
     try:
         yield running.url
+        _tell(vendor)
     finally:
         running.end()
