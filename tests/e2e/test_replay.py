@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import httpx
@@ -37,6 +38,10 @@ def send(here: World, numbers: range, name: str = "Viewed Product") -> None:
 def counts_at(crm: str) -> Counter[int]:
     """Return how often each number reached the target."""
     return Counter(event["properties"]["number"] for event in received(crm, 10_000)["last"])
+
+
+def _has(crm: str, number: int) -> bool:
+    return number in counts_at(crm)
 
 
 def replayed(here: World, *options: str) -> dict[str, Any]:
@@ -196,7 +201,7 @@ def test_new_events_keep_their_pace_beside_history(here: World) -> None:
         for number in range(1000, 1025):
             client.post(f"{here.gateway.ready['listen']}/klaviyo/api/events", json=klaviyo_event(number))
             sent_at = time.monotonic()
-            until(lambda number=number: number in counts_at(crm))
+            until(partial(_has, crm, number))
             waits.append(time.monotonic() - sent_at)
     assert replay.poll() is None, "history is still being sent"
     assert sorted(waits)[len(waits) // 2] < 0.5
