@@ -171,19 +171,24 @@ def _log(here: World) -> str:
 
 def test_a_cancelled_replay_ends(here: World) -> None:
     crm = here.standin("blueshift", "--no-limits")
-    configure(here, crm, ROUTES, limits={"windows": [{"requests": 5, "seconds": 1}]})
+    configure(here, crm, ROUTES)
     here.serve()
     send(here, range(5))
     here.settled(5)
+    here.started[0].stop()
     replay = begun(here, "--target", "crm", "--from", "1h", "--rate", "0.2")
-    until(lambda: here.cli("replay", "--list", "--json").stdout != "[]\n")
+    until(lambda: '"waiting": 5' in here.cli("replay", "--list", "--json").stdout)
     replay.terminate()
     _, errors = replay.communicate(timeout=20)
     assert replay.returncode == 1
     assert "stopped before its end; the same command goes on" in errors
     jobs = json.loads(here.cli("replay", "--list", "--json").stdout)
-    done = here.cli("replay", "--cancel", str(jobs[0]["id"]))
-    assert done.returncode == (0 if jobs[0]["state"] in ("running", "waiting") else 1)
+    assert (jobs[0]["state"], jobs[0]["sent"], jobs[0]["waiting"]) == ("waiting", 5, 5)
+    assert here.cli("replay", "--cancel", "1").returncode == 0
+    done = here.cli("replay", "--cancel", "1")
+    assert (done.returncode, "there is no replay 1 that runs" in done.stderr) == (1, True)
+    counts = here.status()["crm"]
+    assert (counts["queued"], counts["missing"]) == (5, 0)
 
 
 def test_new_events_keep_their_pace_beside_history(here: World) -> None:
