@@ -113,7 +113,14 @@ class Worker:
             loop.create_task(self._send(), name=f"send {self.spec.name} {number}")
             for number in range(self.spec.concurrency)
         ]
+        for task in (self._settling, self._pumping, *self._tasks):
+            task.add_done_callback(self._ended)
         self.started = True
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """Have a person hear of a part that ended by a fault of ours: the target would stand still without a word."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._sender.trouble = f"{task.get_name()} ended: {error!r}"
 
     def wake(self) -> None:
         """There may be new events in the log."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -223,6 +224,50 @@ def test_whatever_the_vendor_says_nothing_is_lost_and_each_lane_keeps_its_order(
         assert {*vendor.accepted} | dead == {one.id for one in events}
         kept = [one.id for one in events if one.id not in dead]
         assert by_lane(vendor.accepted, events) == by_lane(kept, events)
+
+    play(story())
+
+
+def test_a_fault_of_ours_while_reading_is_told_and_gone_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        world = World()
+        read, left = world.log.read, [ZeroDivisionError("ours")] * 3
+
+        async def faulty(*given: Any) -> Any:
+            if left:
+                raise left.pop()
+            return await read(*given)
+
+        monkeypatch.setattr(world.log, "read", faulty)
+        await world.append(event(1))
+        await world.deliverer.start()
+        await asyncio.sleep(0.5)
+        assert world.deliverer.states()[0].reason == "a fault while reading: ZeroDivisionError('ours')"
+        await world.settled()
+        assert world.deliverer.states()[0].reason == ""
+        await world.deliverer.stop()
+
+    play(story())
+
+
+def test_a_part_that_ends_by_a_fault_of_ours_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is settled any more, and a person can see why."""
+
+    async def story() -> None:
+        world = World()
+
+        async def faulty(*given: Any) -> None:
+            raise ZeroDivisionError("ours")
+
+        settle = world.log.settle
+        monkeypatch.setattr(world.log, "settle", faulty)
+        await world.append(event(1))
+        await world.deliverer.start()
+        await asyncio.sleep(5)
+        assert world.deliverer.states()[0].reason == "settle crm ended: ZeroDivisionError('ours')"
+        monkeypatch.setattr(world.log, "settle", settle)
+        with pytest.raises(ZeroDivisionError):
+            await world.deliverer.stop()
 
     play(story())
 
