@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from gateway.cli.processes import Process
+from gateway.receipts import schema
 from tests.e2e.harness import KEYS, KLAVIYO_HEADERS, PATIENCE_S, World, kill, klaviyo_event, until
 
 SECRET = KEYS["klaviyo"]["private_key"]
@@ -196,7 +197,7 @@ def attempts_kept(here: World) -> int:
     if not path.exists():
         return 0
     with closing(sqlite3.connect(path)) as connection:
-        return int(connection.execute("SELECT count(*) FROM attempts").fetchone()[0])
+        return schema.last_number(connection)
 
 
 def test_a_file_of_receipts_that_is_none_costs_no_delivery(here: World, vendor: Vendor) -> None:

@@ -19,7 +19,7 @@ from gateway.receipts import kept
 from gateway.receipts.files import Files, reading
 from gateway.receipts.kept import moment
 from gateway.receipts.receipt import KEY_BYTES, ids_of, key_of
-from gateway.receipts.schema import last_id
+from gateway.receipts.schema import last_number
 
 STATUSES: Final = ("accepted", *dict.fromkeys(kept.STATUS.values()))
 AT_ONCE: Final = 1_000
@@ -97,7 +97,7 @@ class Follower:
             self._place = store.head(files.log)
             self._letter = _newest(files.log)
             if files.receipts is not None:
-                self._attempt = last_id(files.receipts)
+                self._attempt = last_number(files.receipts)
 
     def look(self) -> list[Line]:
         """Return what has happened since the last look, in the order of its times.
@@ -162,7 +162,7 @@ class Follower:
         receipts = files.receipts
         if receipts is None:
             return
-        newest = last_id(receipts)
+        newest = last_number(receipts)
         if self._attempt is None or newest < self._attempt:
             self._attempt = 0
         if newest - self._attempt > 2 * AT_ONCE:

@@ -1,20 +1,21 @@
 """Reading receipts: the attempts of one event, those that came last."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections import Counter
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from gateway.receipts.receipt import DONE, KEY_BYTES, ids_of, key_of
+from gateway.receipts import schema
+from gateway.receipts.receipt import DONE, KEY_BYTES, Kept, ids_of, key_of
 
 SHOWN: Final = 20
 """Attempts of one event at one target that are shown whole: the first one, and the last ones."""
 _CLOCK_SLACK_MS: Final = 60_000
-_RECENT: Final = 10_000
-"""Attempts looked at to find the last one of a target."""
+_RECENT: Final = 20
+"""Batches looked at to find the last attempt of a target."""
 
 STATUS: Final = {
     DONE: "delivered",
@@ -63,33 +64,27 @@ class Attempt(Struct, frozen=True, kw_only=True):
     answer_bytes: int | None = None
 
 
-_HEAD: Final = "id, at, target, endpoint, status, verdict, why, attempt, us, events"
-_TEXTS: Final = "method, path, request_bytes, request, headers, answer_bytes, answer"
-
-
-def _attempt(row: Sequence[Any], key: bytes | None = None) -> Attempt:
-    number, at, target, endpoint, http, verdict, why, attempt, micros, keys, *texts = row
-    method, path, request_bytes, request, headers, answer_bytes, answer = texts or [None] * 7
+def _attempt(number: int, kept: Kept, key: bytes | None = None) -> Attempt:
     return Attempt(
         id=number,
-        at=moment(at - micros / 1000),
-        target=target,
-        endpoint=endpoint,
-        status=STATUS.get(verdict, verdict),
-        http=http,
-        why=why,
-        attempt=attempt,
-        ms=round(micros / 1000, 3),
-        events=len(keys) // KEY_BYTES,
-        first=next(iter(ids_of(keys[:KEY_BYTES])), ""),
-        position=None if key is None else position(keys, key),
-        method=method,
-        path=path,
-        request=_text(request),
-        request_bytes=request_bytes,
-        headers=msgspec.json.decode(headers, type=dict[str, str]) if headers else {},
-        answer=_text(answer),
-        answer_bytes=answer_bytes,
+        at=moment(kept.at - kept.us / 1000),
+        target=kept.target,
+        endpoint=kept.endpoint,
+        status=STATUS.get(kept.verdict, kept.verdict),
+        http=kept.status,
+        why=kept.why,
+        attempt=kept.attempt,
+        ms=round(kept.us / 1000, 3),
+        events=len(kept.events) // KEY_BYTES,
+        first=next(iter(ids_of(kept.events[:KEY_BYTES])), ""),
+        position=None if key is None else position(kept.events, key),
+        method=kept.method,
+        path=kept.path,
+        request=_text(kept.request),
+        request_bytes=kept.request_bytes,
+        headers=msgspec.json.decode(kept.headers, type=dict[str, str]) if kept.headers else {},
+        answer=_text(kept.answer),
+        answer_bytes=kept.answer_bytes,
     )
 
 
@@ -117,51 +112,45 @@ def of_event(receipts: sqlite3.Connection, event_id: str, since: int) -> dict[st
         since: when the event was accepted, Unix milliseconds.
     """
     key = key_of(event_id)
-    numbers: dict[str, list[int]] = {}
     batches = receipts.execute(
-        "SELECT (SELECT coalesce(max(p.last), 0) FROM batches p WHERE p.last < b.last), b.last FROM batches b"
-        " WHERE b.at >= ? AND instr(b.events, ?) > 0",
+        "SELECT last FROM batches WHERE at >= ? AND instr(events, ?) > 0 ORDER BY last",
         (since - _CLOCK_SLACK_MS, key),
     ).fetchall()
-    for before, last in batches:
-        for number, target, keys in receipts.execute(
-            "SELECT id, target, events FROM attempts WHERE id > ? AND id <= ? AND instr(events, ?) > 0 ORDER BY id",
-            (before, last, key),
-        ):
-            if position(keys, key) is not None:
-                numbers.setdefault(target, []).append(number)
-    return {target: _shown(receipts, found, key) for target, found in numbers.items()}
-
-
-def _shown(receipts: sqlite3.Connection, numbers: list[int], key: bytes) -> tuple[list[Attempt], int]:
-    chosen = numbers if len(numbers) <= SHOWN else [numbers[0], *numbers[1 - SHOWN :]]
-    rows = [
-        receipts.execute(f"SELECT {_HEAD}, {_TEXTS} FROM attempts WHERE id = ?", (number,)).fetchone()  # noqa: S608  # own names
-        for number in chosen
-    ]
-    return [_attempt(row, key) for row in rows if row is not None], len(numbers) - len(chosen)
+    found: dict[str, list[Attempt]] = {}
+    left_out: Counter[str] = Counter()
+    for (last,) in batches:
+        for number, kept in schema.attempts(receipts, last):
+            if position(kept.events, key) is None:
+                continue
+            shown = found.setdefault(kept.target, [])
+            shown.append(_attempt(number, kept, key))
+            if len(shown) > SHOWN:
+                del shown[1]
+                left_out[kept.target] += 1
+    return {target: (shown, left_out[target]) for target, shown in found.items()}
 
 
 def after(receipts: sqlite3.Connection, number: int, limit: int) -> list[tuple[Attempt, bytes]]:
-    """Return the next attempts, without texts, each with the keys of its events."""
-    rows = receipts.execute(
-        f"SELECT {_HEAD} FROM attempts WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608  # own names
-        (number, limit),
-    ).fetchall()
-    return [(_attempt(row), row[9]) for row in rows]
+    """Return the next attempts, each with the keys of its events; as many as `limit`, or a few more."""
+    found: list[tuple[Attempt, bytes]] = []
+    for (last,) in receipts.execute("SELECT last FROM batches WHERE last > ? ORDER BY last", (number,)):
+        found += [(_attempt(n, kept), kept.events) for n, kept in schema.attempts(receipts, last) if n > number]
+        if len(found) >= limit:
+            break
+    return found
 
 
 def last_of(receipts: sqlite3.Connection, target: str) -> Attempt | None:
     """Return the last request to a target, if it is among the newest of all."""
-    row = receipts.execute(
-        f"SELECT {_HEAD} FROM attempts WHERE id > (SELECT max(id) FROM attempts) - ? AND target = ? AND method NOTNULL"  # noqa: S608  # own names
-        " ORDER BY id DESC LIMIT 1",
-        (_RECENT, target),
-    ).fetchone()
-    return None if row is None else _attempt(row)
+    for (last,) in receipts.execute("SELECT last FROM batches ORDER BY last DESC LIMIT ?", (_RECENT,)).fetchall():
+        for number, kept in reversed(schema.attempts(receipts, last)):
+            if kept.target == target and kept.method is not None:
+                return _attempt(number, kept)
+    return None
 
 
 def oldest(receipts: sqlite3.Connection) -> datetime | None:
     """Return from when on there are receipts."""
-    row = receipts.execute("SELECT at FROM attempts ORDER BY id LIMIT 1").fetchone()
-    return None if row is None else moment(row[0])
+    row = receipts.execute("SELECT last FROM attempts ORDER BY last LIMIT 1").fetchone()
+    kept = [] if row is None else schema.attempts(receipts, row[0])
+    return moment(kept[0][1].at) if kept else None

@@ -1,8 +1,8 @@
-"""What is kept of an attempt, and the row it becomes."""
+"""What is kept of an attempt."""
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -89,39 +89,72 @@ class Ended(Struct, frozen=True, gc=False):
     why: str
 
 
-Row = tuple[Any, ...]
-"""Of the table `attempts`."""
+class Kept(Struct, array_like=True, gc=False):
+    """What is kept of an attempt or an end, as it stands in the file: fields are only ever added at the end."""
+
+    at: int
+    """When it was over, Unix milliseconds."""
+    target: str
+    endpoint: str
+    status: int | None
+    """None: no answer."""
+    verdict: str
+    """The value of a `Verdict`, ``dropped`` or ``dead``."""
+    why: str
+    attempt: int
+    us: int
+    """Microseconds until the answer."""
+    events: bytes
+    """16 bytes for each event it carried."""
+    method: str | None = None
+    """None: an end, without a request."""
+    path: str | None = None
+    """None: the texts are not kept."""
+    request_bytes: int | None = None
+    """Of the whole request; None: nothing was sent."""
+    request: bytes | None = None
+    headers: bytes | None = None
+    """Of the answer, as a JSON object."""
+    answer_bytes: int | None = None
+    answer: bytes | None = None
 
 
-def ended_row(number: int, at: float, end: Ended) -> Row:
-    """Return the row of an end: there is no request."""
-    row = (number, int(at * 1000), end.target, "", None, end.outcome, end.why, 0, 0, key_of(end.event))
-    return (*row, None, None, None, None, None, None, None)
+def kept_end(at: float, end: Ended) -> Kept:
+    """Return what is kept of an end at a moment (Unix seconds)."""
+    return Kept(int(at * 1000), end.target, "", None, end.outcome, end.why, 0, 0, key_of(end.event))
 
 
-def row(number: int, at: float, it: Attempted, request_bytes: int) -> Row:
-    """Return the row of an attempt, secrets masked.
+def kept_attempt(at: float, it: Attempted, request_bytes: int) -> Kept:
+    """Return what is kept of an attempt, secrets masked.
 
     Args:
         at: Unix seconds when it was over.
         request_bytes: how many bytes of a request are kept when it was taken.
     """
     verdict = it.verdict.value
-    keys = keys_of(it.events)
-    head = (number, int(at * 1000), it.target, it.endpoint, it.status, verdict, it.why, it.attempt)
-    micros = int(it.seconds * 1e6)
-    if isinstance(it, Brief):
-        return (*head, micros, keys, it.method, None, None, None, None, None, None)
-    masked, request, answer = it.masked, it.body, it.answer
-    path = masked(it.path.encode("utf-8", "replace")).decode("utf-8", "replace")
-    if request is not None:
-        request = _head(request, request_bytes if verdict == DONE else max(request_bytes, WHOLE_BYTES), masked)
-    size = None if it.body is None else len(it.body)
-    if answer is None:
-        return (*head, micros, keys, it.method, path, size, request, None, None, None)
-    headers = _headers(answer.headers, masked, brief=verdict == DONE)
-    body = _head(answer.body, ANSWER_BYTES, masked)
-    return (*head, micros, keys, it.method, path, size, request, headers, len(answer.body), body)
+    kept = Kept(
+        int(at * 1000),
+        it.target,
+        it.endpoint,
+        it.status,
+        verdict,
+        it.why,
+        it.attempt,
+        int(it.seconds * 1e6),
+        keys_of(it.events),
+        it.method,
+    )
+    if type(it) is not Brief:
+        masked, request, answer, taken = it.masked, it.body, it.answer, verdict == DONE
+        kept.path = masked(it.path.encode("utf-8", "replace")).decode("utf-8", "replace")
+        if request is not None:
+            kept.request_bytes = len(request)
+            kept.request = _head(request, request_bytes if taken else max(request_bytes, WHOLE_BYTES), masked)
+        if answer is not None:
+            kept.headers = _headers(answer.headers, masked, brief=taken)
+            kept.answer_bytes = len(answer.body)
+            kept.answer = _head(answer.body, ANSWER_BYTES, masked)
+    return kept
 
 
 def _headers(headers: Mapping[str, str], masked: Callable[[bytes], bytes], *, brief: bool) -> bytes | None:

@@ -13,14 +13,17 @@ from msgspec import Struct
 
 from gateway.errors import LogError
 from gateway.receipts import schema
-from gateway.receipts.receipt import Attempted, Brief, Ended, Row, ended_row, row
+from gateway.receipts.receipt import Attempted, Brief, Ended, kept_attempt, kept_end
 from gateway.receipts.schema import Keep
 
 TICK_S: Final = 0.5
 """How long receipts are gathered: what a killed process loses at most, beside the batch that is being written."""
-BATCH_ROWS: Final = 1024
-BATCH_BYTES: Final = 4 << 20
-"""A transaction takes up no more once it is over these; receipts of so many bytes do not wait for `TICK_S`."""
+BATCH: Final = 512
+"""Receipts that are written together at most."""
+BATCH_BYTES: Final = 1 << 20
+"""A batch takes up no more once it is over this."""
+WAKE_BYTES: Final = 4 << 20
+"""Memory of waiting receipts that do not wait for `TICK_S`."""
 DETAIL_BYTES: Final = 16 << 20
 """Memory of waiting receipts beyond which new ones are kept without their texts."""
 MOST_BYTES: Final = 20 << 20
@@ -135,7 +138,7 @@ class Recorder:
     def _take(self, it: Attempted | Ended, size: int) -> None:
         self._taken += size
         self._held.append(_Held(self._clock(), it, size))
-        if self._taken - self._gone >= BATCH_BYTES and not self._bell.is_set():
+        if self._taken - self._gone >= WAKE_BYTES and not self._bell.is_set():
             self._bell.set()
 
     def counts(self) -> Counts:
@@ -179,7 +182,7 @@ class Recorder:
     def _batch(self) -> list[_Held]:
         batch: list[_Held] = []
         size = 0
-        while self._held and len(batch) < BATCH_ROWS and size < BATCH_BYTES:
+        while self._held and len(batch) < BATCH and size < BATCH_BYTES:
             batch.append(self._held.popleft())
             size += batch[-1].size
         return batch
@@ -189,18 +192,15 @@ class Recorder:
             self._failed += len(batch)
             return
         connection = self._connected()
-        rows = [self._row(number, held) for number, held in enumerate(batch, start=self._number + 1)]
-        connection.execute("BEGIN IMMEDIATE")
-        schema.insert(connection, rows)
-        connection.execute("COMMIT")
+        limit = self.keep.request_bytes
+        kept = [
+            kept_end(held.at, held.it) if isinstance(held.it, Ended) else kept_attempt(held.at, held.it, limit)
+            for held in batch
+        ]
+        schema.insert(connection, self._number + len(batch), kept)
         self._number += len(batch)
         self._written += len(batch)
         self._fault = None
-
-    def _row(self, number: int, held: _Held) -> Row:
-        if isinstance(held.it, Ended):
-            return ended_row(number, held.at, held.it)
-        return row(number, held.at, held.it, self.keep.request_bytes)
 
     def _prune(self) -> None:
         """Remove what is too old or too much, in small steps between which others are written."""
@@ -221,7 +221,7 @@ class Recorder:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = schema.open_for_writing(self._path)
-            self._number = schema.last_id(self._connection)
+            self._number = schema.last_number(self._connection)
         return self._connection
 
     def _fail(self, error: Exception) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from gateway.errors import LogError
-from gateway.receipts.receipt import Row
+from gateway.receipts.receipt import Kept
 
 APPLICATION_ID: Final = 0x47575243
 """Marks a SQLite file as one of receipts ("GWRC")."""
@@ -18,26 +19,18 @@ _PAGE_BYTES: Final = 16 * 1024
 """Bodies of some kilobytes cost a third less than on SQLite's own 4 KiB."""
 
 _TABLES: Final = (
-    # One row per request, and one for each end of an event that no request tells. `at`: when it was over, Unix
-    # milliseconds. `events`: 16 bytes for each event it carried, one after the other. `request_bytes` and
-    # `answer_bytes` are the sizes of the whole texts. `headers`: of the answer, as a JSON object.
-    """CREATE TABLE attempts (
-        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, target TEXT NOT NULL, endpoint TEXT NOT NULL, status INTEGER,
-        verdict TEXT NOT NULL, why TEXT NOT NULL, attempt INTEGER NOT NULL, us INTEGER NOT NULL, events BLOB NOT NULL,
-        method TEXT, path TEXT, request_bytes INTEGER, request BLOB, headers BLOB, answer_bytes INTEGER, answer BLOB)
-    """,
-    # The events of all attempts that were written together, up to the attempt `last`: what a search for an event
-    # walks through, from the time of the event on. An index on every event would cost more than all the rest.
+    # Attempts that were written together: a row for each would cost more than all the rest. They are counted from 1
+    # on, over all batches; `last` is the last one's number. `at`: when that was over, Unix milliseconds. `events`: 16
+    # bytes for each event that any of them carried, which a search walks through from the time of its event on.
     "CREATE TABLE batches (last INTEGER PRIMARY KEY, at INTEGER NOT NULL, events BLOB NOT NULL)",
+    # Under the same number the attempts themselves, a MessagePack array of `gateway.receipts.receipt.Kept`.
+    "CREATE TABLE attempts (last INTEGER PRIMARY KEY, kept BLOB NOT NULL)",
 )
-_EVENTS: Final = 9
-"""The column `attempts.events`, counted from 0."""
-_COLUMNS: Final = 17
-_ROW: Final = f"({', '.join('?' * _COLUMNS)})"
-_INSERTS: Final = {n: f"INSERT INTO attempts VALUES {', '.join([_ROW] * n)}" for n in (64, 16, 4, 1)}  # noqa: S608  # own names
-"""By rows of one statement: a busy event loop takes the interpreter at each one."""
-PRUNE_ROWS: Final = 500
-"""Attempts removed in one step."""
+PRUNE_BATCHES: Final = 50
+"""Batches removed in one step."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Kept]).decode
 
 
 class Keep(Struct, frozen=True, kw_only=True):
@@ -122,20 +115,26 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     return None
 
 
-def last_id(connection: sqlite3.Connection) -> int:
-    """Return the number of the newest attempt ever written that is still known of, 0 when there is none."""
+def last_number(connection: sqlite3.Connection) -> int:
+    """Return the number of the newest attempt ever written, 0 when there is none."""
     return int(connection.execute("SELECT coalesce(max(last), 0) FROM batches").fetchone()[0])
 
 
-def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """Write rows within an open transaction."""
-    done = 0
-    for size, statement in _INSERTS.items():
-        while len(rows) - done >= size:
-            connection.execute(statement, [value for row in rows[done : done + size] for value in row])
-            done += size
-    number, at = rows[-1][:2]
-    connection.execute("INSERT INTO batches VALUES (?, ?, ?)", (number, at, b"".join([row[_EVENTS] for row in rows])))
+def insert(connection: sqlite3.Connection, last: int, kept: Sequence[Kept]) -> None:
+    """Write attempts, at least one, the last of which has the number `last`."""
+    events = b"".join([one.events for one in kept])
+    texts = _encode(kept)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("INSERT INTO batches VALUES (?, ?, ?)", (last, kept[-1].at, events))
+    connection.execute("INSERT INTO attempts VALUES (?, ?)", (last, texts))
+    connection.execute("COMMIT")
+
+
+def attempts(connection: sqlite3.Connection, last: int) -> list[tuple[int, Kept]]:
+    """Return the attempts of a batch with their numbers, none when it is gone."""
+    row = connection.execute("SELECT kept FROM attempts WHERE last = ?", (last,)).fetchone()
+    kept = [] if row is None else _decode(row[0])
+    return list(enumerate(kept, start=last - len(kept) + 1))
 
 
 # --- room ------------------------------------------------------------------------------------------------
@@ -150,15 +149,18 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 
 
 def prune(connection: sqlite3.Connection, keep: Keep, now: float) -> int:
-    """Remove some of the oldest attempts if they are too old or too much; returns how many."""
+    """Remove some of the oldest batches if they are too old or too much; returns how many."""
     too_much = used_bytes(connection) > keep.bytes
-    rows = connection.execute("SELECT id, at FROM attempts ORDER BY id LIMIT ?", (PRUNE_ROWS,)).fetchall()
+    rows = connection.execute(
+        "SELECT b.last, b.at FROM attempts a JOIN batches b ON b.last = a.last ORDER BY a.last LIMIT ?",
+        (PRUNE_BATCHES,),
+    ).fetchall()
     oldest_kept = (now - keep.seconds) * 1000
-    gone = [number for number, at in rows if too_much or at < oldest_kept]
+    gone = [last for last, at in rows if too_much or at < oldest_kept]
     if not gone:
         return 0
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("DELETE FROM attempts WHERE id <= ?", (gone[-1],))
+    connection.execute("DELETE FROM attempts WHERE last <= ?", (gone[-1],))
     connection.execute(
         "DELETE FROM batches WHERE last <= ? AND last < (SELECT max(last) FROM batches)", (gone[-1],)
     )  # the newest stays, so that numbers only grow

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,9 @@ from gateway.errors import LogError
 from gateway.ids import uuid7
 from gateway.receipts import Ended, Keep, Recorder, schema
 from gateway.receipts.kept import of_event
+from gateway.receipts.receipt import Kept
+from gateway.receipts.recorder import BATCH
+from gateway.receipts.schema import PRUNE_BATCHES
 from tests.unit.receipts.making import attempt, recorded
 
 
@@ -20,9 +22,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "gateway.db.receipts"
 
 
-def rows(path: Path, query: str = "SELECT count(*) FROM attempts") -> list[tuple[Any, ...]]:
+def everything(path: Path) -> list[tuple[int, Kept]]:
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(query).fetchall()
+        batches = connection.execute("SELECT last FROM batches ORDER BY last").fetchall()
+        return [pair for (last,) in batches for pair in schema.attempts(connection, last)]
 
 
 def attempts(path: Path, event: str, since: int = 0) -> list[tuple[str, str, int | None]]:
@@ -47,15 +50,15 @@ def test_numbers_go_on_in_a_file_that_is_there(path: Path) -> None:
     one = uuid7()
     for _ in range(3):
         recorded(path, attempt(one), Ended("crm", one, "dead", "no"))
-    assert [number for (number,) in rows(path, "SELECT id FROM attempts")] == [1, 2, 3, 4, 5, 6]
+    assert [number for number, _ in everything(path)] == [1, 2, 3, 4, 5, 6]
     assert attempts(path, one) == [("crm", "delivered", 1), ("crm", "dead", 1)] * 3
 
 
-@pytest.mark.parametrize("number", [1, 63, 64, 65, 1_024, 2_100])
+@pytest.mark.parametrize("number", [1, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 7])
 def test_any_number_at_once(path: Path, number: int) -> None:
     ids = [uuid7() for _ in range(number)]
     assert recorded(path, *map(attempt, ids)).counts().written == number
-    assert rows(path) == [(number,)]
+    assert [at for at, _ in everything(path)] == list(range(1, number + 1))
     assert attempts(path, ids[-1]) == [("crm", "delivered", 1)]
     assert attempts(path, ids[0]) == [("crm", "delivered", 1)]
 
@@ -88,9 +91,8 @@ def test_what_cannot_be_written_in_time_is_shortened_and_then_dropped(path: Path
     after = recorder.counts()
     assert (after.shortened, after.dropped) == (before.shortened, before.dropped)
     assert after.written + after.dropped == 31
-    whole, brief = "SELECT count(*) FROM attempts WHERE path NOTNULL", "SELECT count(*) FROM attempts WHERE path ISNULL"
-    assert rows(path, brief) == [(after.shortened,)]
-    assert rows(path, whole) == [(after.written - after.shortened,)]
+    brief = [kept for _, kept in everything(path) if kept.path is None]
+    assert (len(brief), len(everything(path))) == (after.shortened, after.written)
 
 
 def test_room_comes_back_once_receipts_are_written(path: Path) -> None:
@@ -129,7 +131,8 @@ def test_another_programs_file_is_left_alone(path: Path) -> None:
         connection.execute("CREATE TABLE attempts (id INTEGER PRIMARY KEY)")
     counts = recorded(path, attempt(uuid7())).counts()
     assert "holds no receipts" in str(counts.fault)
-    assert rows(path) == [(0,)]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM attempts").fetchone() == (0,)
     with pytest.raises(LogError, match="holds no receipts"):
         schema.open_for_reading(path)
 
@@ -139,21 +142,24 @@ def test_another_programs_file_is_left_alone(path: Path) -> None:
 
 @pytest.fixture
 def connection(path: Path) -> Iterator[sqlite3.Connection]:
-    recorded(path, *[attempt(uuid7(), body=b"b" * 3_000) for _ in range(1_200)], clock=lambda: 1_000.0)
+    for _ in range(1_200 // 20):
+        recorded(path, *[attempt(uuid7(), body=b"b" * 3_000) for _ in range(20)], clock=lambda: 1_000.0)
     recorded(path, *[attempt(uuid7()) for _ in range(10)], clock=lambda: 5_000.0)
     with closing(schema.open_for_writing(path)) as made:
         yield made
 
 
 def left(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT count(*) FROM attempts").fetchone()[0])
+    batches = connection.execute("SELECT last FROM batches").fetchall()
+    return sum(len(schema.attempts(connection, last)) for (last,) in batches)
 
 
 def test_old_receipts_go_in_small_steps(connection: sqlite3.Connection) -> None:
     keep = Keep(seconds=3_600)
     assert schema.prune(connection, keep, 4_000.0) == 0
     steps = [schema.prune(connection, keep, 6_000.0) for _ in range(4)]
-    assert steps == [500, 500, 200, 0]
+    assert steps[:2] == [PRUNE_BATCHES, 1_200 // 20 - PRUNE_BATCHES]
+    assert steps[2:] == [0, 0]
     assert left(connection) == 10
     assert connection.execute("SELECT count(*) FROM batches").fetchone() == (1,)
 
@@ -165,7 +171,7 @@ def test_too_many_bytes_go_from_the_oldest_on_and_their_room_is_used_again(conne
         pass
     assert schema.used_bytes(connection) <= keep.bytes
     assert 0 < left(connection) < 1_210
-    assert connection.execute("SELECT max(id) FROM attempts").fetchone() == (1_210,)
+    assert schema.last_number(connection) == 1_210
     assert connection.execute("PRAGMA page_count").fetchone() == size
 
 
@@ -175,7 +181,7 @@ def test_numbers_only_grow_when_all_is_gone(path: Path, connection: sqlite3.Conn
     assert left(connection) == 0
     one = uuid7()
     recorded(path, attempt(one))
-    assert rows(path, "SELECT id FROM attempts") == [(1_211,)]
+    assert [number for number, _ in everything(path)] == [1_211]
     assert attempts(path, one) == [("crm", "delivered", 1)]
 
 
@@ -183,6 +189,6 @@ def test_the_recorder_prunes_by_itself(path: Path) -> None:
     recorded(path, *[attempt(uuid7()) for _ in range(700)], clock=lambda: 1_000.0)
     recorder = Recorder(path, Keep(seconds=60), clock=lambda: 5_000.0)
     recorder.start()
-    while rows(path) != [(0,)]:
+    while everything(path):
         recorder._bell.set()
     recorder.close()
