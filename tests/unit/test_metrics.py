@@ -10,6 +10,7 @@ from gateway.loading import InForce
 from gateway.log.port import LogStatus, TargetStatus
 from gateway.log.timing import Timing
 from gateway.metrics import LONGEST_PATH, PATHS, DeliveryStats, Engine, render
+from gateway.receipts import Counts
 
 CRM = TargetStatus(
     target="crm",
@@ -129,4 +130,15 @@ def test_commits_and_whether_the_log_can_store() -> None:
         'gateway_log_commit_seconds_bucket{le="10.0"} 2.0',
         'gateway_log_commit_seconds_bucket{le="+Inf"} 3.0',
         "gateway_log_commit_seconds_sum 20.0044",
+    }
+
+
+def test_receipts_that_are_kept_and_those_that_are_not() -> None:
+    counts = Counts(written=7, shortened=2, dropped=1, bytes=4096, fault=None)
+    text = render(Stats(), DeliveryStats(), STATUS, {}, Engine(0, 0), receipts=counts).decode()
+    assert set(text.splitlines()) >= {
+        "gateway_receipts_written_total 7.0",
+        "gateway_receipts_shortened_total 2.0",
+        "gateway_receipts_dropped_total 1.0",
+        "gateway_receipts_bytes 4096.0",
     }
