@@ -28,7 +28,12 @@ DEVICES = 10
 SLOWEST_S = 0.3
 """The longest that the slow target takes to answer."""
 SETTLE_S = 1.0
-"""From an answer until the log knows of it, at most."""
+"""From an answer until the log knows of it, at most; but for an earlier event that has to be settled first.
+
+That one may have to wait for a request of its profile that is under way, and then for its own.
+"""
+LATE_S = 0.1
+"""How long after a kill a target may still find a request that was in its socket."""
 PATIENCE_S = 60.0
 
 WIDE = '''"""Klaviyo without limits: a crash reserves what may have been sent, and rounds would wait for that."""
@@ -223,7 +228,8 @@ class Account:
         assert not arrived & self.refused, f"{name} got what was refused"
         assert vendor.out_of_order() == [], f"{name} got a profile's events in another order"
         assert self.status[name]["delivered"] == len(arrived), f"{name}: the log says otherwise"
-        assert self.unexplained(name) == [], f"{name} got what it had, and no kill explains it"
+        unexplained = self.unexplained(name)
+        assert unexplained == [], f"{name} got {len(unexplained)} events again; {self.nearest(unexplained[0])}"
 
     def again(self, name: str) -> Iterator[tuple[Arrival, Arrival]]:
         """Yield each second coming of an event with the one before it."""
@@ -233,14 +239,19 @@ class Account:
                 yield last[arrival.key], arrival
             last[arrival.key] = arrival
 
+    def nearest(self, first: Arrival) -> str:
+        """Say how long before which end an event came."""
+        end = next((end for end in self.ends if end.at >= first.at), None)
+        return f"first {end.at - first.at:.2f} s before the next {end.kind}" if end else "after the last end"
+
     def unexplained(self, name: str) -> list[Arrival]:
-        """Return second comings after a success that the log had the time to learn of."""
-        slack = SETTLE_S + (SLOWEST_S if name == "slow" else 0.0)
+        """Return the events that came again after a success that the log had the time to learn of: the first coming."""
+        slack = SETTLE_S + (2 * SLOWEST_S if name == "slow" else 0.0)
         kills = [end.at for end in self.ends if end.kind == "kill"]
         return [
-            second
-            for first, second in self.again(name)
-            if first.answered and not any(first.at <= at + 0.1 and at - first.at <= slack for at in kills)
+            first
+            for first, _ in self.again(name)
+            if first.answered and not any(first.at <= at + LATE_S and at - first.at <= slack for at in kills)
         ]
 
     def after_kills(self, name: str) -> Counter[int]:
@@ -251,6 +262,15 @@ class Account:
             if first.answered:
                 blamed[next((n for n, at in enumerate(kills) if at >= first.at), len(kills))] += 1
         return blamed
+
+    def oldest(self, name: str) -> float:
+        """Return the seconds between an event's coming and the end after which it came again, at most."""
+        ages = [
+            min((end.at - first.at for end in self.ends if end.at >= first.at - LATE_S), default=0.0)
+            for first, _ in self.again(name)
+            if first.answered
+        ]
+        return max(ages, default=0.0)
 
     def summary(self) -> str:
         """Return a few lines for a person."""
@@ -265,7 +285,8 @@ class Account:
             lines.append(
                 f"  {name:7}{len(self.arrived[name]):7} events in {len(vendor.requests):6} requests, "
                 f"{sum(1 for _ in self.again(name)):5} came again, {sum(blamed.values()):5} of them after a success, "
-                f"at most {max(blamed.values(), default=0)} for one kill"
+                f"at most {max(blamed.values(), default=0)} for one kill, "
+                f"sent at most {self.oldest(name):.2f} s before it"
             )
         return "\n".join(lines)
 
