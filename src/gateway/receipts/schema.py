@@ -150,19 +150,25 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 
 def prune(connection: sqlite3.Connection, keep: Keep, now: float) -> int:
     """Remove some of the oldest batches if they are too old or too much; returns how many."""
-    too_much = used_bytes(connection) > keep.bytes
-    rows = connection.execute(
-        "SELECT b.last, b.at FROM attempts a JOIN batches b ON b.last = a.last ORDER BY a.last LIMIT ?",
-        (PRUNE_BATCHES,),
-    ).fetchall()
+    too_much = used_bytes(connection) - keep.bytes
     oldest_kept = (now - keep.seconds) * 1000
-    gone = [last for last, at in rows if too_much or at < oldest_kept]
-    if not gone:
+    gone = removed = 0
+    for last, at, size in connection.execute(
+        "SELECT b.last, b.at, length(b.events) + length(a.kept) FROM attempts a JOIN batches b ON b.last = a.last"
+        " ORDER BY a.last LIMIT ?",
+        (PRUNE_BATCHES,),
+    ).fetchall():
+        if at >= oldest_kept and too_much <= 0:
+            break
+        gone = last
+        removed += 1
+        too_much -= size
+    if not removed:
         return 0
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("DELETE FROM attempts WHERE last <= ?", (gone[-1],))
+    connection.execute("DELETE FROM attempts WHERE last <= ?", (gone,))
     connection.execute(
-        "DELETE FROM batches WHERE last <= ? AND last < (SELECT max(last) FROM batches)", (gone[-1],)
+        "DELETE FROM batches WHERE last <= ? AND last < (SELECT max(last) FROM batches)", (gone,)
     )  # the newest stays, so that numbers only grow
     connection.execute("COMMIT")
-    return len(gone)
+    return removed
