@@ -90,7 +90,7 @@ class Writer:
         chores: Sequence[Chore] = (),
     ) -> None:
         self.fault: str | None = None
-        """Why the last commit failed; None after one that did not."""
+        """Why a commit failed; None once as much could be stored again."""
         self.commits = 0
         self.committing = Timing()
         """What the commits took: writing and fsync."""
@@ -111,6 +111,7 @@ class Writer:
         self._looked_at = 0.0
         self._probed_at = 0.0
         self._refused = 0
+        """Bytes of the largest batch that could not be stored since the last fault began."""
         self._thread = self._start()
 
     def _start(self) -> threading.Thread:
@@ -208,7 +209,9 @@ class Writer:
             else:
                 self._refuse(batch[0], error)
         else:
-            self.fault = None
+            if _size(batch) >= self._refused:
+                self.fault = None
+                self._refused = 0
             self.commits += 1
             self._tell(done, batch, wakes=wakes)
 
@@ -249,7 +252,7 @@ class Writer:
 
     def _fail(self, batch: list[Append | Call], reason: str) -> None:
         if batch and batch[0].future is not None:
-            self._refused = _size(batch)
+            self._refused = max(self._refused, _size(batch))
             self._probed_at = time.monotonic()
         self.fault = reason
         done: Done = [
@@ -301,10 +304,12 @@ class Writer:
             self.fault = _text(error)
 
     def _probe(self, now: float) -> None:
-        """Try to store twice what could not be stored last: a little may find room where that still would not."""
+        """Try to store twice what could not be stored: a little may find room where that still would not."""
         self._probed_at = now
+        before = self.commits
         self._commit([Call(None, partial(_fill, 2 * min(self._refused, MAX_BYTES)))])
-        if self.fault is None:
+        if self.commits > before:
+            self._refused = 0
             self._commit([Call(None, _clear)])
 
     def _look_for_others(self) -> None:

@@ -166,11 +166,19 @@ async def main():
         except LogUnavailable:
             refused += 1
     assert refused and log.fault, (refused, log.fault)
+    little = 0
+    for _ in range(3):
+        try:
+            await log.append([Entry("little", b"x", Decision(deliver=(("crm", "all"),)), None)])
+            little += 1
+        except LogUnavailable:
+            pass
+        assert log.fault, "a little found room, and that was taken for a cure"
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     await log.append(entries)
     assert log.fault is None
     (crm,) = (await log.status()).targets
-    assert crm.missing == 0 and crm.queued == 20 * (stored + 2), crm
+    assert crm.missing == 0 and crm.queued == 20 * (stored + 2) + little, crm
     await log.close()
 
 asyncio.run(main())
