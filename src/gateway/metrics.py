@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from gateway.delivery import TargetState
 from gateway.inbound.stats import BUCKETS_S, Histogram, Stats
 from gateway.loading import InForce
 from gateway.log.port import LogStatus
@@ -68,21 +69,14 @@ def render(
     inbound: Stats,
     delivery: DeliveryStats,
     status: LogStatus,
-    states: dict[str, str],
+    states: Sequence[TargetState],
     engine: Engine,
     in_force: InForce | None = None,
     receipts: Counts | None = None,
-    limited: Mapping[tuple[str, str], float] | None = None,
 ) -> bytes:
-    """Return all metrics in the text format.
-
-    Args:
-        states: of each target.
-        limited: by target and endpoint, the seconds in which only limits held new events.
-    """
+    """Return all metrics in the text format."""
     registry = CollectorRegistry(auto_describe=False)
-    metrics = [*_inbound(inbound), *_delivery(delivery, states), *_log(status), *_engine(engine)]
-    metrics.append(_limited(limited or {}))
+    metrics = [*_inbound(inbound), *_delivery(delivery), *_targets(states), *_log(status), *_engine(engine)]
     metrics += [*(_configuration(in_force) if in_force else ()), *(_receipts(receipts) if receipts else ())]
     registry.register(_Once(metrics))
     return generate_latest(registry)
@@ -148,12 +142,17 @@ def _reason(status: int) -> str:
         return str(status)
 
 
-def _limited(limited: Mapping[tuple[str, str], float]) -> Metric:
+def _targets(states: Sequence[TargetState]) -> Iterator[Metric]:
+    about = "1 for the state a target is in."
+    yield _gauge("gateway_target_state", about, ["target", "state"], (((of.target, of.state), 1) for of in states))
     about = "Time in which new events were ready and only limits held them."
-    return _counter("gateway_limiter_wait_seconds", about, ["target", "endpoint"], limited.items())
+    limited = (((of.target, endpoint), seconds) for of in states for endpoint, seconds in of.limited.items())
+    yield _counter("gateway_limiter_wait_seconds", about, ["target", "endpoint"], limited)
+    about = "Events that held up their lanes for too long and that those behind them went past."
+    yield _counter("gateway_events_overtaken", about, ["target"], (((of.target,), of.overtaken) for of in states))
 
 
-def _delivery(stats: DeliveryStats, states: dict[str, str]) -> Iterator[Metric]:
+def _delivery(stats: DeliveryStats) -> Iterator[Metric]:
     labels = ["target", "endpoint", "verdict"]
     yield _counter("gateway_attempts", "Requests sent to targets.", labels, stats.attempts.items())
     yield _counter("gateway_attempted_events", "Events in those requests.", labels, stats.events.items())
@@ -162,12 +161,6 @@ def _delivery(stats: DeliveryStats, states: dict[str, str]) -> Iterator[Metric]:
     )
     lost = ["source", "target", "path", "outcome"]
     yield _counter("gateway_losses", "Leaves that did not go across unchanged.", lost, stats.losses.items())
-    yield _gauge(
-        "gateway_target_state",
-        "1 for the state a target is in.",
-        ["target", "state"],
-        (((k, v), 1) for k, v in states.items()),
-    )
 
 
 def _log(status: LogStatus) -> Iterator[Metric]:

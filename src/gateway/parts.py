@@ -1,6 +1,7 @@
 """Makes the parts that a configuration describes."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, Final
 
 import msgspec
@@ -41,6 +42,8 @@ def build_target(name: str, target: TargetConfig) -> TargetSpec:
         concurrency=target.concurrency,
         timeouts=Timeouts(connect=min(CONNECT_TIMEOUT_S, target.timeout), read=target.timeout, total=target.timeout),
         max_age=target.max_age_hours * 3600,
+        lane_patience=inf if target.lanes.max_wait_hours is None else target.lanes.max_wait_hours * 3600,
+        overtaking=target.lanes.then,
     )
 
 

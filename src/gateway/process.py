@@ -208,14 +208,11 @@ class Gateway:
     async def metrics(self) -> bytes:
         """Return metrics in Prometheus' text format."""
         inbound = self.workers.stats() if self.workers else self._inbound
-        targets = self._states()
-        states = {state.target: state.state for state in targets}
-        limited = {(state.target, name): seconds for state in targets for name, seconds in state.limited.items()}
         log = self._log
         engine = metrics.Engine(log.wal_bytes, log.forgotten_keys, log.committing, self.trouble() is not None)
         delivery = self._delivery.stats if self._delivery else metrics.DeliveryStats()
         kept = self._delivery.receipts.counts() if self._delivery else None
-        return metrics.render(inbound, delivery, await log.status(), states, engine, self.in_force, kept, limited)
+        return metrics.render(inbound, delivery, await log.status(), self._states(), engine, self.in_force, kept)
 
     async def explain(self, wanted: str, since_s: float) -> list[Timeline]:
         """Return what is known of an event, or of those with a client's key that were accepted lately.

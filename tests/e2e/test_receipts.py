@@ -216,12 +216,19 @@ def test_a_file_of_receipts_that_is_none_costs_no_delivery(here: World, vendor: 
 # --- tail ------------------------------------------------------------------------------------------------
 
 
+def hears_ctrl_c() -> None:
+    """Undo what a shell does to jobs in the background, and so to all that they start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Tail:
     """A running `gateway tail`."""
 
     def __init__(self, here: World, *options: str) -> None:
         command = [sys.executable, "-m", "gateway", "tail", "--json", *options]
-        self.popen = subprocess.Popen(command, cwd=here.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.popen = subprocess.Popen(
+            command, cwd=here.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hears_ctrl_c
+        )
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -244,10 +251,14 @@ class Tail:
 
     def interrupt(self) -> tuple[int, bytes]:
         os.kill(self.popen.pid, signal.SIGINT)
-        self._reader.join(PATIENCE_S)
         with self.popen as ended:
             assert ended.stderr is not None
-            return ended.wait(PATIENCE_S), ended.stderr.read()
+            try:
+                code = ended.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                ended.kill()
+                raise
+            return code, ended.stderr.read()
 
 
 def warm(tail: Tail, gateway: Process) -> None:

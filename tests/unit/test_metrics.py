@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gateway.delivery import TargetState
 from gateway.inbound.stats import Stats
 from gateway.loading import InForce
 from gateway.log.port import LogStatus, TargetStatus
@@ -27,10 +28,14 @@ CRM = TargetStatus(
     again=2,
 )
 STATUS = LogStatus(targets=[CRM], events=9, bytes=900, head=9)
+HELD = TargetState(
+    target="crm", state="held", reason="", paused={}, in_flight=0, unsettled=0, lag=None, waiting_lanes=0, waiting={},
+    memory=0, limited={"events": 12.5}, overtaken=2,
+)  # fmt: skip
 
 
 def rendered(inbound: Stats | None = None, delivery: DeliveryStats | None = None) -> set[str]:
-    text = render(inbound or Stats(), delivery or DeliveryStats(), STATUS, {"crm": "held"}, Engine(4096, 2))
+    text = render(inbound or Stats(), delivery or DeliveryStats(), STATUS, [HELD], Engine(4096, 2))
     return set(text.decode().splitlines())
 
 
@@ -46,6 +51,7 @@ def test_the_conservation_sum_of_each_target() -> None:
         'gateway_accepted_again_total{target="crm"} 2.0',
         'gateway_missing{target="crm"} 0.0',
         'gateway_target_state{state="held",target="crm"} 1.0',
+        'gateway_events_overtaken_total{target="crm"} 2.0',
         "gateway_log_wal_bytes 4096.0",
         "gateway_forgotten_keys_total 2.0",
     }
@@ -53,7 +59,7 @@ def test_the_conservation_sum_of_each_target() -> None:
 
 def test_the_configuration_in_force_and_what_became_of_reloads() -> None:
     in_force = InForce("0123456789ab", datetime.fromtimestamp(1_795_000_000, UTC), reloads=3, refused=1)
-    text = render(Stats(), DeliveryStats(), STATUS, {}, Engine(0, 0), in_force).decode()
+    text = render(Stats(), DeliveryStats(), STATUS, [], Engine(0, 0), in_force).decode()
     assert set(text.splitlines()) >= {
         'gateway_config_info{version="0123456789ab"} 1.0',
         "gateway_config_loaded_timestamp_seconds 1.795e+09",
@@ -111,8 +117,7 @@ def test_refusals_by_the_reason_of_their_status() -> None:
 
 
 def test_the_age_of_what_waits_longest_and_what_limits_hold() -> None:
-    limited = {("crm", "events"): 12.5}
-    text = render(Stats(), DeliveryStats(), STATUS, {}, Engine(0, 0), limited=limited).decode()
+    text = render(Stats(), DeliveryStats(), STATUS, [HELD], Engine(0, 0)).decode()
     assert 'gateway_limiter_wait_seconds_total{endpoint="events",target="crm"} 12.5' in text
     (age,) = (line for line in text.splitlines() if line.startswith("gateway_oldest_queued_age_seconds{"))
     assert float(age.split()[1]) == pytest.approx(time.time() - 1.0, abs=60)
@@ -122,7 +127,7 @@ def test_commits_and_whether_the_log_can_store() -> None:
     committing = Timing()
     for seconds in (0.0004, 0.004, 20.0):
         committing.add(seconds)
-    text = render(Stats(), DeliveryStats(), STATUS, {}, Engine(0, 0, committing, fault=True)).decode()
+    text = render(Stats(), DeliveryStats(), STATUS, [], Engine(0, 0, committing, fault=True)).decode()
     assert set(text.splitlines()) >= {
         "gateway_log_fault 1.0",
         'gateway_log_commit_seconds_bucket{le="0.0005"} 1.0',
@@ -135,7 +140,7 @@ def test_commits_and_whether_the_log_can_store() -> None:
 
 def test_receipts_that_are_kept_and_those_that_are_not() -> None:
     counts = Counts(written=7, shortened=2, dropped=1, bytes=4096, fault=None)
-    text = render(Stats(), DeliveryStats(), STATUS, {}, Engine(0, 0), receipts=counts).decode()
+    text = render(Stats(), DeliveryStats(), STATUS, [], Engine(0, 0), receipts=counts).decode()
     assert set(text.splitlines()) >= {
         "gateway_receipts_written_total 7.0",
         "gateway_receipts_shortened_total 2.0",

@@ -144,6 +144,7 @@ def _check_target(document: Document, place: Place, target: TargetConfig) -> Ite
     for key in ("concurrency", "timeout", "max_age_hours"):
         if getattr(target, key) <= 0:
             yield document.problem((*place, key), "must be more than 0")
+    yield from _check_lanes(document, place, target)
     for index, window in enumerate(target.limits.windows):
         if window.requests < 1 or window.seconds <= 0:
             yield document.problem(
@@ -158,6 +159,18 @@ def _check_target(document: Document, place: Place, target: TargetConfig) -> Ite
     if not any(set(out.needs) <= target.credentials.keys() for out in adapter.outbound):
         needs = " or ".join(sorted({" with ".join(out.needs) for out in adapter.outbound}))
         yield document.problem((*place, "credentials"), f"cannot send anything to {adapter.title} without {needs}")
+
+
+def _check_lanes(document: Document, place: Place, target: TargetConfig) -> Iterator[Problem]:
+    wait = target.lanes.max_wait_hours
+    if wait is None:
+        if target.lanes.then == "pass":
+            yield document.problem((*place, "lanes", "then"), "needs max_wait_hours: when it happens")
+    elif wait <= 0:
+        yield document.problem((*place, "lanes", "max_wait_hours"), "must be more than 0")
+    elif wait >= target.max_age_hours:
+        text = f"must be less than max_age_hours ({target.max_age_hours:g}), after which an event is given up anyway"
+        yield document.problem((*place, "lanes", "max_wait_hours"), text)
 
 
 def _check_options(

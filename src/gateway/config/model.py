@@ -87,6 +87,15 @@ class LimitsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     windows: list[WindowConfig] = []
 
 
+class LanesConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long events of a profile wait for an earlier one that fails."""
+
+    max_wait_hours: float | None = None
+    """After the earlier one's first failure; None: until it is given up."""
+    then: Literal["dead_letter", "pass"] = "dead_letter"
+    """`dead_letter`: it is given up. `pass`: it is tried on, and those behind it go past, out of order."""
+
+
 class TargetConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """An account at a vendor."""
 
@@ -100,6 +109,7 @@ class TargetConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds for one request, connection included."""
     max_age_hours: float = 168
     """An event that could not be delivered for so long is dead-lettered."""
+    lanes: LanesConfig = LanesConfig()
     options: dict[str, Any] = {}
     """What the vendor's adapter lets a person choose; `gateway adapters VENDOR` lists it."""
 

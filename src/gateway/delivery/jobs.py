@@ -1,6 +1,6 @@
 """One batch on its way to the target, and what each verdict does to it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum, auto
 
 from gateway.adapter import Encoded, Verdict
@@ -10,6 +10,7 @@ from gateway.delivery.insisting import insist
 from gateway.delivery.judge import Judgement
 from gateway.delivery.lanes import Item, Lane
 from gateway.delivery.losses import refused
+from gateway.delivery.overtaking import blocking
 from gateway.delivery.sending import Sender, Sent
 
 
@@ -44,6 +45,7 @@ class Job:
         self.probe = probe
         self.history = history
         self._items = items
+        self._busy = {item.lane: None for item in items}
         self._groups: list[Sequence[Item]] = [items]
         self._halves: tuple[Sequence[Item], ...] = ()
         self._failing: dict[Lane, tuple[float, str]] = {}
@@ -143,8 +145,14 @@ class Job:
         counts = self._valve.state == "running" or (self._valve.state == "open" and self.probe)
         self._valve.fails(sent.items[0].lane.key, sent.judgement.why, self._now(), probe=self.probe)
         if counts:
-            self._failing = self._sender.failed(self._endpoint, sent)
+            held_up = self._blocking() if self._valve.running else ()
+            self._failing = self._sender.failed(self._endpoint, sent, held_up)
         return _Step.STOP
+
+    def _blocking(self) -> Collection[Item]:
+        context = self._sender.context
+        patience = context.spec.lane_patience
+        return blocking([item for item in self._items if not item.settled], context.wall(), patience)
 
     def _split(self, sent: Sent) -> _Step:
         """Too much at once: halves; one event alone is given up."""
@@ -173,7 +181,7 @@ class Job:
         """Put back what was not settled; park the lanes that failed; let the others go on."""
         if left := [item for item in self._items if not item.settled]:
             self._lanes.put_back(left)
-        for lane in {item.lane: None for item in self._items}:
+        for lane in {**self._busy, **{item.lane: None for item in self._items}}:
             if lane in self._failing:
                 self._sender.park(lane, *self._failing[lane])
             else:

@@ -1,7 +1,7 @@
 """Sends requests of one target and records what became of their events."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
@@ -13,6 +13,7 @@ from gateway.delivery.lanes import Item, Lane, Lanes
 from gateway.delivery.line import Unanswered
 from gateway.delivery.login import NotLoggedIn
 from gateway.delivery.losses import policy_of
+from gateway.delivery.overtaking import apart
 from gateway.delivery.settling import Settler
 from gateway.delivery.spec import Attempt, End, Hooks, TargetSpec
 from gateway.log.port import DEFAULT_SHARE, DeadLetter, Parked
@@ -55,6 +56,7 @@ class Sender:
         self._spec, self._lanes, self._settler, _, self._hooks, self._draw, self._wall = context
         self.context = context
         self.in_flight = 0
+        self.overtaken = 0
         self.stopping = False
         self.trouble = ""
         """What went wrong beside the sending."""
@@ -199,13 +201,17 @@ class Sender:
             endpoint=endpoint.outbound.name if endpoint else None,
             request=mask(sent.request.body) if sent else None,
             status=answer.status if answer else None,
-            answer=mask(answer.body[:_ANSWER]) if answer else None,
+            answer=mask(answer.body)[:_ANSWER] if answer else None,
         )
         self._settler.dead(item, letter)
         self._lanes.settled(item)
 
-    def failed(self, endpoint: Endpoint, sent: Sent) -> dict[Lane, tuple[float, str]]:
-        """Count a failure of each event, bury those that failed for too long, and return how long their lanes wait."""
+    def failed(self, endpoint: Endpoint, sent: Sent, blocking: Collection[Item] = ()) -> dict[Lane, tuple[float, str]]:
+        """Count a failure of each event, bury those that failed for too long, and return how long their lanes wait.
+
+        Args:
+            blocking: those that others have waited behind for too long.
+        """
         wall = self._wall()
         asked = pause_of(sent.answer, wall) if sent.answer else None
         failing: dict[Lane, tuple[float, str]] = {}
@@ -215,11 +221,22 @@ class Sender:
                 days = self._spec.max_age / 86_400
                 self.bury(item, f"given up on after {days:g} days: {sent.judgement.why}", endpoint, sent)
                 continue
+            if item in blocking and self._spec.overtaking == "dead_letter":
+                hours = self._spec.lane_patience / 3_600
+                self.bury(item, f"held up its lane for {hours:g} hours: {sent.judgement.why}", endpoint, sent)
+                continue
             item.attempts += 1
+            if item in blocking:
+                self._set_apart(item)
             if item.lane not in failing:
                 wait = full_jitter(item.attempts, self._spec.backoff_base, self._spec.backoff_cap, self._draw)
                 failing[item.lane] = (wall + max(wait, asked or 0.0), sent.judgement.why)
         return failing
+
+    def _set_apart(self, item: Item) -> None:
+        """Give an event a lane of its own, so that those behind it go past."""
+        self.overtaken += 1
+        self._settler.set_apart(item, self._lanes.get(apart(item)))
 
     def park(self, lane: Lane, due: float, reason: str) -> None:
         """Have a lane wait: its events get rows beside the log, so that the cursor moves on."""

@@ -24,23 +24,17 @@ class Settler:
     An event read beyond the cursor stands in the window until all before it are settled; only then does the log
     hear of it, so that each event counts in one state at any time. An event with a durable row among the parked
     ones is settled by itself.
-
-    Args:
-        changed: called with each lane whose rows became durable.
-        moved: called after each settlement.
     """
 
-    def __init__(
-        self, log: Log, target: str, *, cursor: int, changed: Callable[[Lane], None], moved: Callable[[], None]
-    ) -> None:
+    def __init__(self, log: Log, target: str, *, cursor: int) -> None:
         self.window: deque[Item] = deque()
         self.trouble = ""
         """What the log says while it cannot settle."""
         self._log = log
         self._target = target
         self._cursor = self.place = cursor
-        self._changed = changed
-        self._moved = moved
+        self._changed: Callable[[Lane], None] = lambda _: None
+        self._moved: Callable[[], None] = lambda: None
         self._bell = Bell()
         self._rows: dict[int, Parked] = {}
         self._unpark: list[int] = []
@@ -50,6 +44,11 @@ class Settler:
         self._touched: list[Lane] = []
         self._count = 0
         self._stopping = False
+
+    def listen(self, *, changed: Callable[[Lane], None], moved: Callable[[], None]) -> None:
+        """Have calls made: with each lane whose rows became durable, and after each settlement."""
+        self._changed = changed
+        self._moved = moved
 
     def admit(self, items: list[Item], place: int) -> None:
         """Take in what was read, in order, up to a place in the log."""
@@ -93,6 +92,15 @@ class Settler:
         else:
             self._decide(item, row)
         self._mark()
+
+    def set_apart(self, item: Item, lane: Lane) -> None:
+        """An event goes into another lane; its row beside the log is written anew before the next look for it."""
+        if item.durable:
+            self._touch(item.lane)
+        elif isinstance(item.fate, Parked):
+            item.lane.unflushed -= 1
+            lane.unflushed += 1
+        item.lane = lane
 
     def _decide(self, item: Item, fate: Fate | Dropped | Parked | DeadLetter) -> None:
         item.lane.unflushed += isinstance(fate, Parked) - isinstance(item.fate, Parked)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +16,9 @@ Transform = Callable[[Event, str, str], Event]
 
 
 LossPolicy = Literal["allow", "warn", "refuse"]
+
+Overtaking = Literal["dead_letter", "pass"]
+"""What becomes of an event that has held up its lane for too long: it is given up, or the others go past it."""
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
@@ -45,6 +49,10 @@ class TargetSpec(Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     max_age: float = 7 * 86_400.0
     """Seconds after an event's first failure when it is given up on."""
+    lane_patience: float = inf
+    """Seconds after an event's first failure for which those behind it in its lane wait for it."""
+    overtaking: Overtaking = "dead_letter"
+    """What is done then."""
     backoff_base: float = 1.0
     """Seconds: the longest first wait of a lane after a failure; doubles each time."""
     backoff_cap: float = 300.0
@@ -137,6 +145,8 @@ class TargetState(Struct, frozen=True, kw_only=True):
     """Estimated bytes of the events held."""
     limited: dict[str, float] = {}
     """Endpoint -> seconds so far in which new events were ready and only limits held them."""
+    overtaken: int = 0
+    """Events so far that those behind them in their lanes went past, as configured."""
 
 
 class Hooks(Struct, frozen=True, kw_only=True):

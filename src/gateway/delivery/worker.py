@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from math import inf
-from typing import Final
 
 import httpx
 
@@ -20,35 +19,16 @@ from gateway.delivery.endpoints import Endpoint, Endpoints, Way
 from gateway.delivery.intake import Intake
 from gateway.delivery.jobs import Job
 from gateway.delivery.judge import Judge
-from gateway.delivery.lanes import FACTOR, OVERHEAD, Item, Lane, Lanes
+from gateway.delivery.lanes import Item, Lanes
 from gateway.delivery.limiter import Limiter
 from gateway.delivery.line import Line
 from gateway.delivery.login import Session
+from gateway.delivery.reading import Reader
 from gateway.delivery.sending import Context, Sender
 from gateway.delivery.settling import RETRY_EVERY, Settler
 from gateway.delivery.spec import Hooks, TargetSpec, TargetState, Transform, identity
 from gateway.delivery.waits import Waits
-from gateway.errors import LogError
-from gateway.log.port import HISTORY, Log, Parked
-
-READ_AT_ONCE: Final = 500
-"""Events of one read."""
-LOAD_AT_ONCE: Final = 100
-"""Parked events of one lane loaded at a time."""
-KEEP: Final = 2.0
-"""Seconds: a lane that waits longer gives its memory back."""
-REFRESH: Final = 5.0
-"""Seconds between looks for parked events that others put back (`gateway dead retry`)."""
-REFRESH_HISTORY: Final = 0.5
-"""The same while events of history wait, of which more come as they go."""
-_REFRESH_SHARE: Final = 50.0
-"""A look takes at most a fiftieth of the time, however many lanes wait."""
-HISTORY_AT_ONCE: Final = 20
-"""Lanes of history that are loaded before new events are looked for."""
-HISTORY_MEMORY: Final = 4
-"""History is loaded while no more than this part of the memory is taken: new events need room."""
-_FLUSHING: Final = 0.05
-"""Seconds before a lane is looked at again whose rows are on their way to the log."""
+from gateway.log.port import Log, Parked
 
 
 class Worker:
@@ -80,15 +60,13 @@ class Worker:
         self._draw = draw
         self._wall = wall
         self._work = Bell()
-        self._pump_bell = Bell()
-        self._lanes = Lanes(sooner=self._pump_bell.ring)
+        self._reading_bell = Bell()
+        self._lanes = Lanes(sooner=self._reading_bell.ring)
         self._valve = Valve(draw, spec.hold_probe)
         self._endpoints = _endpoints(spec, transport, limiter)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.started = False
-        self._exhausted = False
-        self._refresh_at = -inf
         self._trouble = ""
         self._history_in_flight = 0
         self._waits = Waits()
@@ -99,21 +77,21 @@ class Worker:
     async def start(self) -> None:
         """Find the cursor and what waits, and begin."""
         cursor = await self._log.cursor(self.spec.name)
-        self._settler = Settler(
-            self._log, self.spec.name, cursor=cursor, changed=self._row_changed, moved=self._window_moved
-        )
+        self._settler = Settler(self._log, self.spec.name, cursor=cursor)
         context = Context(self.spec, self._lanes, self._settler, self._valve, self._hooks, self._draw, self._wall)
         self._sender = Sender(context)
-        self._intake = Intake(self._sender, self._endpoints, self._transform)
-        await self._refresh()
+        intake = Intake(self._sender, self._endpoints, self._transform)
+        self._reader = Reader(self._log, self._sender, intake, self._reading_bell, loaded=self._work.ring)
+        self._settler.listen(changed=self._reader.row_changed, moved=self._reader.settled)
+        await self._reader.refresh()
         loop = asyncio.get_running_loop()
         self._settling = loop.create_task(self._settler.run(), name=f"settle {self.spec.name}")
-        self._pumping = loop.create_task(self._pump(), name=f"read {self.spec.name}")
+        self._reading = loop.create_task(self._reader.run(), name=f"read {self.spec.name}")
         self._tasks = [
             loop.create_task(self._send(), name=f"send {self.spec.name} {number}")
             for number in range(self.spec.concurrency)
         ]
-        for task in (self._settling, self._pumping, *self._tasks):
+        for task in (self._settling, self._reading, *self._tasks):
             task.add_done_callback(self._ended)
         self.started = True
 
@@ -124,20 +102,20 @@ class Worker:
 
     def wake(self) -> None:
         """There may be new events in the log."""
-        self._exhausted = False
-        self._pump_bell.ring()
+        if self.started:
+            self._reader.wake()
 
     def release(self) -> None:
         """Let a held or open target go on at once, and what waits as well."""
         self._valve.release()
         self._lanes.hurry(self._wall())
-        self._pump_bell.ring()
+        self._reading_bell.ring()
         self._work.ring()
 
     def halt(self) -> None:
         """Start nothing more."""
         self._stopping = self._sender.stopping = True
-        self._pumping.cancel()
+        self._reading.cancel()
         for _ in self._tasks:
             self._work.ring()
 
@@ -152,11 +130,11 @@ class Worker:
         await asyncio.wait(self._tasks, timeout=grace)
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(self._pumping, *self._tasks, return_exceptions=True)
+        await asyncio.gather(self._reading, *self._tasks, return_exceptions=True)
         await self._settle_all(max(grace, RETRY_EVERY))
         await self._transport.aclose()
         self._work.silence()
-        self._pump_bell.silence()
+        self._reading_bell.silence()
 
     async def _settle_all(self, grace: float) -> None:
         """Have the log know all; a log that does not answer in time is left alone, at the price of duplicates."""
@@ -191,9 +169,11 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - a fault of ours or of a hook must not end the sending
                 self._trouble = f"a fault while sending: {error!r}"
                 await asyncio.sleep(RETRY_EVERY)
+            else:
+                self._trouble = ""
             self._history_in_flight -= taken.history
-            if taken.probe:
-                self._pump_bell.ring()
+            if taken.probe or (self._reader.held_back and self._valve.running):
+                self._reading_bell.ring()
 
     def _take(self) -> Job | None:
         """Return the next batch that may start now; without one, see to being woken in time."""
@@ -245,133 +225,25 @@ class Worker:
         now = self._sender.now()
         return next((e for e in way.preferred(self._lanes.ready_events) if e.gate.room(now)), None)
 
-    # --- reading -------------------------------------------------------------------------------------
-
-    async def _pump(self) -> None:
-        """Bring events into memory, those that were parked before newer ones."""
-        while True:
-            try:
-                loaded = await self._load_due()
-                read = await self._read_ahead()
-                if self._sender.now() >= self._refresh_at:
-                    await self._refresh()
-                    self._exhausted = False
-                if loaded or read:
-                    self._work.ring()
-                    continue
-                self._set_alarm()
-            except Exception as error:  # noqa: BLE001 - a log that fails, or a fault of ours, must not end the reading
-                what = "the log cannot be read" if isinstance(error, LogError) else "a fault while reading"
-                self._trouble = f"{what}: {error if isinstance(error, LogError) else repr(error)}"
-                self._exhausted = False
-                await asyncio.sleep(RETRY_EVERY)
-                continue
-            await self._pump_bell.wait()
-
-    def _set_alarm(self) -> None:
-        due = self._lanes.next_due()
-        wait = inf if due is None else max(due - self._wall(), 0.0)
-        self._pump_bell.ring_at(min(self._sender.now() + wait, self._refresh_at))
-
-    async def _load_due(self) -> bool:
-        """Let the lanes go on whose time has come; of history some."""
-        any_due = False
-        history = 0
-        now = self._wall()
-        while history < HISTORY_AT_ONCE and (lane := self._lanes.pop_due(now)) is not None:
-            if lane.items:
-                self._lanes.wake(lane)
-                any_due = True
-            elif lane.unsettled or not self._may_load(lane):
-                self._lanes.rest(lane, now + (REFRESH_HISTORY if lane.history else _FLUSHING), lane.reason)
-            else:
-                await self._load(lane)
-                history += lane.history
-                any_due = True
-        return any_due
-
-    def _may_load(self, lane: Lane) -> bool:
-        most = self.spec.ahead_bytes // HISTORY_MEMORY if lane.history else self.spec.ahead_bytes
-        enough = self._lanes.memory >= most
-        return not enough and (self._valve.running or not self._lanes.any_ready)
-
-    async def _load(self, lane: Lane) -> None:
-        """Take a lane's first rows into memory."""
-        await self._before()
-        flushed = lane.unflushed == 0
-        rows = await self._log.parked(self.spec.name, lane.key, LOAD_AT_ONCE)
-        lane.more = len(rows) == LOAD_AT_ONCE or not flushed
-        self._intake.bring_back(lane, rows)
-        if lane.more and not rows:
-            self._lanes.rest(lane, self._wall() + _FLUSHING, lane.reason)
-        else:
-            self._lanes.wake(lane)
-
-    async def _read_ahead(self) -> bool:
-        """Read the next events beyond the cursor, when there are any and there is room."""
-        settler, spec = self._settler, self.spec
-        memory = spec.ahead_bytes - self._lanes.memory
-        room = min(READ_AT_ONCE, spec.ahead_events - len(settler.window), memory // OVERHEAD)
-        full = 2 * room < min(READ_AT_ONCE, spec.ahead_events, spec.ahead_bytes // OVERHEAD)
-        if self._exhausted or full or not self._valve.running:
-            return False
-        self._exhausted = True
-        records, place = await self._log.read(spec.name, settler.place, room, memory // FACTOR)
-        if records:
-            await self._before()
-        self._trouble = ""
-        if place <= settler.place and not records:
-            return False
-        self._exhausted = False
-        self._intake.take_in(records, place)
-        return True
-
-    async def _before(self) -> None:
-        if self._hooks.before is not None:
-            await self._hooks.before()
-
-    async def _refresh(self) -> None:
-        """Look for lanes that wait in the log, from an earlier run or put back by a person."""
-        begun = self._sender.now()
-        history = False
-        for key, due in (await self._log.parked_lanes(self.spec.name)).items():
-            history = history or key.startswith(HISTORY)
-            lane = self._lanes.find(key)
-            if lane is None:
-                lane = self._lanes.get(key)
-                self._lanes.rest(lane, due, "parked earlier")
-            elif lane.waiting:
-                continue
-            lane.more = True
-        if history:
-            self._sender.history_share = await self._log.replay_share(self.spec.name)
-        now = self._sender.now()
-        self._refresh_at = now + max(REFRESH_HISTORY if history else REFRESH, _REFRESH_SHARE * (now - begun))
-
-    def _row_changed(self, lane: Lane) -> None:
-        """Rows of a lane became durable: if it waits for long, its memory can be had back."""
-        long = lane.waiting and lane.due - self._wall() > KEEP
-        if long and lane.items and not lane.unflushed and not lane.unsettled:
-            self._lanes.evict(lane)
-        else:
-            self._lanes.forget_idle(lane)
-
-    def _window_moved(self) -> None:
-        if not self._exhausted:
-            self._pump_bell.ring()
-
     # --- telling -------------------------------------------------------------------------------------
 
     def state(self) -> TargetState:
         """Return how the target is doing."""
         now = self._sender.now()
         reasons = Counter(lane.reason for lane in self._lanes.waiting())
+        troubles = (
+            self._valve.reason,
+            self._settler.trouble,
+            self._reader.trouble,
+            self._trouble,
+            self._sender.trouble,
+        )
         oldest = next((item.accepted for item in self._settler.window if not item.settled), None)
         pauses = {e.outbound.name: e.gate.paused_until - now for e in self._endpoints.all if e.gate.paused_until > now}
         return TargetState(
             target=self.spec.name,
             state="stopped" if self._stopping else self._valve.state,
-            reason=self._valve.reason or self._settler.trouble or self._trouble or self._sender.trouble,
+            reason=next(filter(None, troubles), ""),
             paused=pauses,
             in_flight=self._sender.in_flight,
             unsettled=len(self._settler.window),
@@ -380,6 +252,7 @@ class Worker:
             waiting=dict(reasons.most_common(10)),
             memory=self._lanes.memory,
             limited={**{e.outbound.name: 0.0 for e in self._endpoints.all}, **self._waits.told(now)},
+            overtaken=self._sender.overtaken,
         )
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from gateway.adapter import Verdict
+from gateway.delivery.lanes import Lane, Lanes
 from tests.unit.delivery.memory_log import MemoryLog
 from tests.unit.delivery.vendor_adapter import adapter, outbound
 from tests.unit.delivery.world import Arrival, Vendor, World, answers, by_lane, event, play
@@ -106,6 +107,35 @@ def test_a_target_that_is_down_is_left_alone_until_a_probe_succeeds() -> None:
         assert len(vendor.accepted) == 10_000
         assert world.deliverer.states()[0].state == "running"
         assert vendor.arrivals[-1].at < 1100
+        await world.deliverer.stop()
+
+    play(story())
+
+
+def test_while_a_target_is_down_its_waiting_lanes_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not looked at again and again: a thousand that wait for hours must not take the others' time."""
+    rests = 0
+    rest = Lanes.rest
+
+    def counted(lanes: Lanes, lane: Lane, due: float, reason: str) -> None:
+        nonlocal rests
+        rests += 1
+        rest(lanes, lane, due, reason)
+
+    monkeypatch.setattr(Lanes, "rest", counted)
+
+    async def story() -> None:
+        world = World(Vendor(lambda arrival: httpx.Response(503 if arrival.at < 10_000 else 202)))
+        await world.append(*(event(n, who=f"person {n}") for n in range(500)))
+        await world.deliverer.start()
+        await asyncio.sleep(100)
+        await world.deliverer.stop()
+        world.build()
+        await world.deliverer.start()
+        await asyncio.sleep(9_000)
+        assert rests < 2 * len(world.vendor.arrivals) + 1_000
+        await world.settled(patience=2_000)
+        assert len(world.vendor.accepted) == 500
         await world.deliverer.stop()
 
     play(story())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway import yamlfile
+from gateway.delivery import TargetState
 from gateway.inbound.stats import Stats
 from gateway.loading import InForce
 from gateway.log.port import LogStatus, TargetStatus
@@ -32,8 +33,11 @@ def real_metrics() -> dict[str, set[str]]:
         dead=0, cursor=0, oldest_queued_at=1.0,
     )  # fmt: skip
     status = LogStatus(targets=[crm], events=1, bytes=1, head=1)
-    limited = {("crm", "events"): 1.0}
-    text = render(inbound, delivery, status, {"crm": "held"}, Engine(1, 1), InForce("v1"), limited=limited).decode()
+    held = TargetState(
+        target="crm", state="held", reason="", paused={}, in_flight=0, unsettled=0, lag=None, waiting_lanes=0,
+        waiting={}, memory=0, limited={"events": 12.5}, overtaken=2,
+    )  # fmt: skip
+    text = render(inbound, delivery, status, [held], Engine(1, 1), InForce("v1")).decode()
     found: dict[str, set[str]] = {}
     for line in text.splitlines():
         if not line.startswith("#"):
