@@ -1,4 +1,4 @@
-"""The long forms of what the suite does shortly: ``scripts/soak crash --rounds 200``, ``scripts/soak limits``.
+"""The long forms of what the suite does shortly: ``scripts/soak crash --rounds 200``, ``limits``, ``sick --minutes 60``.
 
 They print what they found, and end with 1 when a promise was broken.
 """
@@ -17,6 +17,7 @@ from gateway.adapter import Adapter
 from tests.e2e.crash_rounds import Rounds, rounds
 from tests.e2e.harness import world
 from tests.e2e.limit_runs import Pressed, press
+from tests.e2e.sick_run import sick_run
 from tests.e2e.struck import ALL
 
 LONG_S = 8.0
@@ -90,6 +91,16 @@ def _alone(adapter: Adapter, endpoint: str) -> Adapter:
     return replace(adapter, outbound=outbound, inbound=inbound)
 
 
+# --- sick targets ----------------------------------------------------------------------------------------
+
+
+def sick(options: argparse.Namespace) -> None:
+    """Keep three of four targets ill, then heal them, and hold the run to account."""
+    with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as here, sick_run(here, options.rate) as run:
+        run.run(options.minutes * 60)
+        run.check()
+
+
 def main() -> None:
     """Run as a command."""
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
@@ -103,6 +114,12 @@ def main() -> None:
     pressing.add_argument("--minutes", type=float, default=10.0)
     pressing.add_argument("--vendor", action="append", choices=list(registry.adapters()))
     pressing.set_defaults(command=limits)
+    ill = commands.add_parser(
+        "sick", help="one target down, one silent, one answering garbage, beside one that is well"
+    )
+    ill.add_argument("--minutes", type=float, default=60.0)
+    ill.add_argument("--rate", type=float, default=50.0, help="events a second")
+    ill.set_defaults(command=sick)
     options = parser.parse_args()
     try:
         options.command(options)
