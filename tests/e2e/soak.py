@@ -1,4 +1,4 @@
-"""The long forms of what the suite does shortly: ``scripts/soak crash --rounds 200``, ``limits``, ``sick --minutes 60``.
+"""The long forms of what the suite does shortly: ``scripts/soak crash --rounds 200``, ``limits``, and ``sick``.
 
 They print what they found, and end with 1 when a promise was broken.
 """
@@ -114,9 +114,7 @@ def main() -> None:
     pressing.add_argument("--minutes", type=float, default=10.0)
     pressing.add_argument("--vendor", action="append", choices=list(registry.adapters()))
     pressing.set_defaults(command=limits)
-    ill = commands.add_parser(
-        "sick", help="one target down, one silent, one answering garbage, beside one that is well"
-    )
+    ill = commands.add_parser("sick", help="three ill targets beside one that is well: down, silent, garbage")
     ill.add_argument("--minutes", type=float, default=60.0)
     ill.add_argument("--rate", type=float, default=50.0, help="events a second")
     ill.set_defaults(command=sick)
