@@ -12,7 +12,7 @@ import uvloop
 from gateway.admin import admin_app
 from gateway.config import Checked
 from gateway.loading import Loaded
-from gateway.log.changing import ChangingDirectory
+from gateway.log.people import Directory
 from gateway.log.sqlite import Retention, SqliteLog
 from gateway.parts import build_source, build_target, minters
 from gateway.process import Gateway, Role, spare_the_collector
@@ -148,7 +148,7 @@ async def _open(stack: contextlib.AsyncExitStack, loaded: Loaded, role: Role, *,
     config = loaded.config
     log = await open_log(config, role, shared=shared)
     stack.push_async_callback(log.close)
-    directory = await ChangingDirectory.open(Path(config.log.sqlite + ".people"), log, minters(config))
+    directory = await Directory.open(Path(config.log.sqlite + ".people"), log, minters(config))
     stack.push_async_callback(directory.close)
     gateway = Gateway(loaded, role, log, directory)
     await gateway.start()

@@ -24,7 +24,7 @@ from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources
 from gateway.inbound.stats import Stats
 from gateway.loading import InForce, Loaded, load_whole
-from gateway.log.changing import ChangingDirectory
+from gateway.log.people import Directory
 from gateway.log.sqlite import SqliteLog
 from gateway.parts import build_source, minters
 from gateway.receipts import Follower, Timeline, Wanted, told
@@ -56,7 +56,7 @@ class Prepared:
 class Gateway:
     """One running process of the gateway."""
 
-    def __init__(self, loaded: Loaded, role: Role, log: SqliteLog, directory: ChangingDirectory) -> None:
+    def __init__(self, loaded: Loaded, role: Role, log: SqliteLog, directory: Directory) -> None:
         config = loaded.config
         self.role = role
         self.logger = make_logger(config.logging.format, config.logging.level, config.secrets())

@@ -40,6 +40,11 @@ class Call:
         """
         return None if self._session is None else await self._session.token()
 
+    @property
+    def latest_token(self) -> str:
+        """The token that was sent last; empty: none."""
+        return self._token
+
     def spent(self, token: str | None) -> None:
         """The vendor refused this token."""
         if self._session is not None and token is not None:

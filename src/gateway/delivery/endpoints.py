@@ -36,9 +36,10 @@ class Endpoint:
         return self.history if way.history else self.ways
 
     def masked(self, text: bytes) -> bytes:
-        """Return the text without the target's secrets."""
-        for secret in self.secrets:
-            text = text.replace(secret, _MASK)
+        """Return the text without the target's secrets; the token of a login is one."""
+        for secret in (*self.secrets, self.call.latest_token.encode()):
+            if secret:
+                text = text.replace(secret, _MASK)
         return text
 
 

@@ -129,6 +129,21 @@ class Directory:
         await self._hold()
         self._idle = asyncio.create_task(self._follow_idly(), name="directory of people")
 
+    async def prepare(self, minters: Mapping[str, Minter | None]) -> None:
+        """Follow further sources beside those of now.
+
+        Raises:
+            LogError: the log cannot be read.
+        """
+        self.replace({**minters, **self._minters})
+        if self._minters and self._idle is None:
+            await self._begin()
+
+    def replace(self, minters: Mapping[str, Minter | None]) -> None:
+        """Follow these sources from the next read of the log on; a read under way goes on with those before."""
+        self._minters |= minters
+        self._learner = store.Learner(self._writes, {name: self._vendor_id(name) for name in minters})
+
     def _vendor_id(self, source: str) -> Callable[[store.Keys], str]:
         return lambda keys: minted(self._minters[source], source, keys)
 

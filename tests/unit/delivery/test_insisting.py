@@ -75,6 +75,21 @@ def test_one_login_serves_all_requests_of_all_endpoints() -> None:
     play(story())
 
 
+def test_the_token_is_a_secret() -> None:
+    async def story() -> None:
+        def script(arrival: Arrival) -> httpx.Response:
+            if arrival.path == "/base/login":
+                return httpx.Response(200, json={"token": "very-secret"})
+            return httpx.Response(400, text="not for very-secret")
+
+        world = World(Vendor(script), adapter=adapter(with_login()))
+        await world.deliver([event(1)])
+        (letter,) = await world.log.dead_letters()
+        assert letter.answer == b"not for ***"
+
+    play(story())
+
+
 def test_a_spent_token_is_renewed_once_for_all_in_flight_and_nothing_is_lost() -> None:
     async def story() -> None:
         guarded = Guarded()

@@ -335,3 +335,15 @@ def test_secrets_are_not_in_a_dead_letter() -> None:
         assert letter.answer == b"the key *** is not for this"
 
     play(story())
+
+
+def test_a_secret_at_the_place_where_an_answer_is_cut_does_not_stay_in_part() -> None:
+    async def story() -> None:
+        vendor = Vendor(script=lambda arrival: httpx.Response(400, text="x" * (16 * 1024 - 3) + "s3cret"))
+        world = World(vendor)
+        await world.deliver([event(1)])
+        (letter,) = await world.log.dead_letters()
+        assert letter.answer is not None
+        assert b"s3c" not in letter.answer
+
+    play(story())
