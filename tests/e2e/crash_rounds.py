@@ -34,7 +34,7 @@ Where nothing else runs it is a tenth of that; `summary` tells. The slow target'
 earlier one, which waits for a request of its profile that is under way, and then for its own.
 """
 MOST_AGAIN = 2_000 + 20 * 100
-"""Events that one kill may bring again: those read ahead, and those of the requests in flight."""
+"""Events that one kill may bring again: those read ahead, and those of 20 lanes that waited beside the log."""
 LATE_S = 0.1
 """How long after a kill a target may still find a request that was in its socket."""
 PATIENCE_S = 60.0
