@@ -14,8 +14,8 @@ import pytest
 from gateway.delivery.calls import Call
 from gateway.delivery.http1 import LeanTransport
 from gateway.delivery.line import Line, Unanswered
+from gateway.delivery.proxied import AiohttpTransport
 from gateway.delivery.spec import TargetSpec
-from gateway.delivery.transport import AiohttpTransport
 from tests.unit.delivery.vendor_adapter import adapter, outbound, window
 from tests.unit.delivery.wire import Seen, call, raw, serving
 from tests.unit.delivery.world import World, by_lane, event
