@@ -216,6 +216,11 @@ class Table:
             for slot in slots.values():
                 yield slot.path, slot.key
 
+    def reads(self, key: str, value: Any) -> str | None:
+        """Return the canonical path as which a key with this value is lifted, None when it is free."""
+        entry = self._by_key.get(key)
+        return None if entry is None or entry[4](value) is None else entry[6]
+
     def lift(self, source: Mapping[str, Any]) -> Lifted:
         """Take the known fields out of a vendor's object.
 
