@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from http import HTTPStatus
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -124,22 +123,12 @@ def _inbound(stats: Stats) -> Iterator[Metric]:
     held = [((counted.source, counted.endpoint), counted) for counted in stats.all()]
     requests = (((*key, str(status)), n) for key, counted in held for status, n in counted.requests.items())
     yield _counter("gateway_requests", "Requests answered.", [*place, "status"], requests)
-    refused = (
-        ((*key, _reason(status)), n) for key, counted in held for status, n in counted.requests.items() if status >= 400
-    )
-    about = "Requests refused; the reason is that of the HTTP status."
-    yield _counter("gateway_requests_refused", about, [*place, "reason"], refused)
+    refused = (((*key, reason), n) for key, counted in held for reason, n in counted.refused.items())
+    yield _counter("gateway_requests_refused", "Requests refused, by reason.", [*place, "reason"], refused)
     events = ((key, counted.events) for key, counted in held if counted.events)
     yield _counter("gateway_events_accepted", "Events answered with success.", place, events)
     times = {key: counted.seconds for key, counted in held}
     yield _histogram("gateway_request_seconds", "Time to answer.", place, times.items())
-
-
-def _reason(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
-    except ValueError:
-        return str(status)
 
 
 def _targets(states: Sequence[TargetState]) -> Iterator[Metric]:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final, Literal, Protocol
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 
 class RequestLine(Struct, gc=False):
@@ -29,6 +29,8 @@ class RequestLine(Struct, gc=False):
     ms: float
     request_id: str
     timestamp: datetime
+    refused: str | UnsetType = UNSET
+    """Why, when the request was not accepted."""
     event: Literal["request"] = "request"
     level: Literal["info"] = "info"
 
@@ -137,7 +139,7 @@ def _plain(logger: Logger) -> Callable[[RequestLine], None]:
     """Return what says the line of a request as structlog says all others."""
 
     def say(line: RequestLine) -> None:
-        fields = msgspec.structs.asdict(line)
+        fields = {key: value for key, value in msgspec.structs.asdict(line).items() if value is not UNSET}
         logger.info(fields.pop("event"), **{key: fields[key] for key in fields if key not in ("level", "timestamp")})
 
     return say

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+from msgspec import UNSET
+
 from gateway.adapter import Inbound, Once, People, Refusal, RefusalKind, Rejected, Reply, Request, reply
 from gateway.errors import LogUnavailable
 from gateway.event import Event
@@ -41,8 +43,11 @@ class Store(Protocol):
         """Return who is known to a source."""
 
 
-Outcome = tuple[Reply, tuple[tuple[bytes, bytes], ...], int]
-"""An answer, further headers of it, and how many events were accepted."""
+INVALID: Final = "invalid"
+"""Why a vendor's own decoder refuses; other reasons are those of `RefusalKind`."""
+
+Outcome = tuple[Reply, tuple[tuple[bytes, bytes], ...], int, str | None]
+"""An answer, further headers of it, how many events were accepted, and why none was when the request was refused."""
 
 
 class Edge:
@@ -70,25 +75,25 @@ class Edge:
         sources, store = self._served
         place = sources.place(scope["method"], scope["path"], scope["headers"])
         if place is None:
-            self._stats.of("", "").add(NOWHERE.status, 0, 0.0)
+            self._stats.of("", "").add(NOWHERE.status, 0, 0.0, RefusalKind.NOT_FOUND.value)
             await send(_start(NOWHERE, (), request_id()))
             await send({"type": "http.response.body", "body": NOWHERE.body})
             return
         request = _request(scope, place, store)
         try:
-            answer, more, events = await self._accept(place, store, request, receive)
+            answer, more, events, refused = await self._accept(place, store, request, receive)
         except bodies.Disconnected:
             return
         except Exception as error:  # noqa: BLE001  # the client gets the vendor's own words whatever it was
-            answer, more, events = self._refuse(error, place, request), (), 0
+            (answer, refused), more, events = self._refuse(error, place, request), (), 0
         await send(_start(answer, more, request.id))
         await send({"type": "http.response.body", "body": answer.body})
-        self._record(place, request, answer, events, self._clock() - started)
+        self._record(place, request, answer, events, refused, self._clock() - started)
 
     async def _accept(self, place: Place, store: Store, request: Request, receive: bodies.Receive) -> Outcome:
         source, _, found = place
         if found is None:
-            return _unknown(source, request), (), 0
+            return _unknown(source, request)
         endpoint = found.endpoint
         message = await receive()
         body = bodies.whole(message, endpoint.max_body)
@@ -99,18 +104,21 @@ class Edge:
             body = bodies.decompress(body, encoding, source.adapter.encodings, endpoint.max_body)
         request.body = body
         if endpoint.auth is not None:
-            _authenticate(source, endpoint, request)
+            try:
+                _authenticate(source, endpoint, request)
+            except Rejected as rejected:
+                return rejected.reply, (), 0, RefusalKind.BAD_CREDENTIAL.value
         if found.people:
             await store.known()
         try:
             decoded = endpoint.decode(request)
         except Rejected as rejected:
-            return rejected.reply, self._count(source, found, 0), 0
+            return rejected.reply, self._count(source, found, 0), 0, INVALID
         events = decoded.events
         headers = self._count(source, found, len(events))
         if events:
             await store.append(source, events, decoded.once)
-        return decoded.reply, headers, len(events)
+        return decoded.reply, headers, len(events), None
 
     def _count(self, source: Source, found: Found, events: int) -> tuple[tuple[bytes, bytes], ...]:
         counter = found.counter
@@ -123,10 +131,10 @@ class Edge:
         say = source.adapter.quota_headers
         return say(counter.quota(now)) if say else ()
 
-    def _refuse(self, error: Exception, place: Place, request: Request) -> Reply:
-        """Return the vendor's answer to what went wrong; a fault of ours is logged with its traceback."""
+    def _refuse(self, error: Exception, place: Place, request: Request) -> tuple[Reply, str]:
+        """Return the vendor's answer to what went wrong, and why; a fault of ours is logged with its traceback."""
         if isinstance(error, Rejected):
-            return error.reply
+            return error.reply, INVALID
         refusal = error.refusal if isinstance(error, _Refused) else _REFUSALS.get(type(error))
         if refusal is None:
             refusal = Refusal(RefusalKind.INTERNAL)
@@ -135,11 +143,13 @@ class Edge:
             )
         elif isinstance(error, LogUnavailable):
             self._logger.warning("unavailable", source=place.source.name, request_id=request.id, reason=str(error))
-        return place.source.adapter.refuse(refusal, request)
+        return place.source.adapter.refuse(refusal, request), refusal.kind.value
 
-    def _record(self, place: Place, request: Request, answer: Reply, events: int, seconds: float) -> None:
+    def _record(
+        self, place: Place, request: Request, answer: Reply, events: int, refused: str | None, seconds: float
+    ) -> None:
         endpoint = _name(place)
-        self._stats.of(request.source, endpoint).add(answer.status, events, seconds)
+        self._stats.of(request.source, endpoint).add(answer.status, events, seconds, refused)
         if self._say is None:
             return
         line = RequestLine(
@@ -153,6 +163,7 @@ class Edge:
             round(seconds * 1000, 3),
             request.id,
             datetime.now(UTC),
+            UNSET if refused is None else refused,
         )
         self._say(line)
 
@@ -204,10 +215,10 @@ def _authenticate(source: Source, endpoint: Inbound, request: Request) -> None:
     request.account = matching[0]
 
 
-def _unknown(source: Source, request: Request) -> Reply:
+def _unknown(source: Source, request: Request) -> Outcome:
     methods = source.methods(request.path)
     kind = RefusalKind.METHOD_NOT_ALLOWED if methods else RefusalKind.NOT_FOUND
-    return source.adapter.refuse(Refusal(kind, allowed=methods), request)
+    return source.adapter.refuse(Refusal(kind, allowed=methods), request), (), 0, kind.value
 
 
 _NO_BODY: Final = (b"Content-Length", b"0")

@@ -24,24 +24,29 @@ class Histogram(Struct):
 
 
 class EndpointStats(Struct):
-    """Requests by status, events and answer times of one endpoint of one source."""
+    """Requests by status, refused ones by reason, events and answer times of one endpoint of one source."""
 
     source: str
     endpoint: str
     requests: dict[int, int] = {}
+    refused: dict[str, int] = {}
     events: int = 0
     seconds: Histogram = msgspec.field(default_factory=Histogram)
 
-    def add(self, status: int, events: int, seconds: float) -> None:
-        """Count one answered request."""
+    def add(self, status: int, events: int, seconds: float, refused: str | None = None) -> None:
+        """Count one answered request; `refused` is the reason when it was not accepted."""
         self.requests[status] = self.requests.get(status, 0) + 1
         self.events += events
         self.seconds.add(seconds)
+        if refused is not None:
+            self.refused[refused] = self.refused.get(refused, 0) + 1
 
     def take(self, other: "EndpointStats") -> None:
         """Add what another process counted."""
         for status, count in other.requests.items():
             self.requests[status] = self.requests.get(status, 0) + count
+        for reason, count in other.refused.items():
+            self.refused[reason] = self.refused.get(reason, 0) + count
         self.events += other.events
         self.seconds.total += other.seconds.total
         self.seconds.buckets = [a + b for a, b in zip(self.seconds.buckets, other.seconds.buckets, strict=True)]

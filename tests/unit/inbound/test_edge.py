@@ -178,6 +178,33 @@ def test_every_answer_is_counted() -> None:
     assert bench.stats.of("", "").requests == {404: 1}
 
 
+def test_every_refusal_has_its_reason(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    bench = limited(enforce_limits=True, logger=make_logger("json", "info"))
+    send(bench, URL)
+    send(bench, URL)
+    send(bench, URL, headers={})
+    send(bench, URL, headers={"X-Acme-Key": "another's"})
+    send(bench, URL, json=None, content=b" " * 20_000_000)
+    send(bench, "/acme/nowhere")
+    bench("DELETE", URL)
+    for error in (LogUnavailable("full"), RuntimeError("broken")):
+        broken = Bench(error)
+        send(broken, URL)
+        assert list(broken.stats.of("shop", "events").refused) == [
+            "unavailable" if isinstance(error, LogUnavailable) else "internal"
+        ]
+    events, unknown = bench.stats.of("shop", "events").refused, bench.stats.of("shop", "").refused
+    assert events == {"throttled": 1, "bad_credential": 2, "too_large": 1}
+    assert unknown == {"not_found": 1, "method_not_allowed": 1}
+    lines = [json.loads(line) for line in capsysbinary.readouterr().err.splitlines()]
+    said = [line.get("refused") for line in lines if line["event"] == "request"]
+    assert said[:4] == [None, "throttled", "bad_credential", "bad_credential"]
+    assert "refused" not in lines[0]
+    free = Bench()
+    send(free, URL, json=None, content=b"{")
+    assert free.stats.of("shop", "events").refused == {"invalid": 1}
+
+
 @pytest.mark.parametrize(
     ("path", "normal"), [("//api///events//", "/api/events"), ("/", "/"), ("", "/"), ("/a/b", "/a/b")]
 )
