@@ -4,23 +4,25 @@ No page says what becomes of a nested value, so none is sent: objects become sev
 of objects become JSON text. A client of Vibetrace's own gets back what it sent, nested or not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.adapter import EncodeError, json_bytes
-from gateway.table import Table
 
 from .row import Lost
 
 _FLAT: Final = "Vibetrace's events and users have flat fields."
 _TEXT: Final = "Vibetrace's events and users have flat fields; sent as JSON text."
 
+Reads = Callable[[str, Any], str | None]
+"""(key, value) -> the canonical path as which they are read, None when the key is free."""
+
 RESERVED: Final = frozenset({"email", "_id", "event_name", "userId", "sessionId"})
 """Fields that tell Vibetrace who or what an event is about."""
 
 
 def fill(
-    values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Lost], table: Table, *, native: bool
+    values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Lost], reads: Reads, *, native: bool
 ) -> None:
     """Write free values beside the fields that are written already.
 
@@ -29,7 +31,7 @@ def fill(
         at: their canonical place.
         out: receives them.
         lost: receives what did not go across unchanged.
-        table: as which Vibetrace's fields are read here.
+        reads: as what Vibetrace's fields are read here.
         native: they came from a client of Vibetrace's.
 
     Raises:
@@ -49,7 +51,7 @@ def fill(
             _put_aside(key, value, f"{at}.{key}", out, lost)
         else:
             out[key] = value
-            if (read := table.reads(key, value)) not in (None, path := f"{at}.{key}"):
+            if (read := reads(key, value)) not in (None, path := f"{at}.{key}"):
                 lost.append(Lost(path, "renamed", f"Vibetrace takes it for {read}.", key))
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from gateway import registry
+from gateway.delivery import Timeouts
 from gateway.testing.faults import Fault, FaultyVendor, drips, garbage, giant, hangs, refuses, resets, serving
 from gateway.testing.wire import Act
 from tests.e2e.delivering import account, delivering, event, number_of, spec, with_windows
@@ -50,8 +51,8 @@ def test_the_others_finish_and_the_sick_one_is_caught_up_with(tmp_path: Path, na
             if SICK[name] is None:
                 await third.close()
             targets = [
-                spec(ONE, first.url, "one", concurrency=5),
-                spec(BULK, second.url, "many"),
+                spec(ONE, first.url, "one", concurrency=5, timeouts=Timeouts()),
+                spec(BULK, second.url, "many", timeouts=Timeouts()),
                 spec(ONE, third.url, "sick", ahead_events=300, ahead_bytes=2 << 20, concurrency=5),
             ]
             async with delivering(tmp_path, *targets) as made:

@@ -111,7 +111,7 @@ class Writer:
         self._looked_at = 0.0
         self._probed_at = 0.0
         self._refused = 0
-        """Bytes of the largest batch that could not be stored since the last fault began."""
+        """Bytes of the largest append that could not be stored since the last fault began."""
         self._thread = self._start()
 
     def _start(self) -> threading.Thread:
@@ -252,7 +252,7 @@ class Writer:
 
     def _fail(self, batch: list[Append | Call], reason: str) -> None:
         if batch and batch[0].future is not None:
-            self._refused = max(self._refused, _size(batch))
+            self._refused = max(self._refused, *(item.size for item in batch if isinstance(item, Append)), 0)
             self._probed_at = time.monotonic()
         self.fault = reason
         done: Done = [
