@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import LogError
 from gateway.log.port import Settlement
 from gateway.log.sqlite import Retention
 from tests.contract.log_harness import (
@@ -150,5 +151,48 @@ def test_a_hold_keeps_what_is_after_it_until_it_moves_or_is_forgotten(harness: H
             harness.clock.now += 4000
             await harness.prune(log)
             assert (await log.status()).events == 0
+
+    asyncio.run(play())
+
+
+# --- targets that are gone -------------------------------------------------------------------------------
+
+
+def test_nothing_is_kept_for_a_target_that_is_forgotten(harness: Harness) -> None:
+    async def play() -> None:
+        async with harness.opened(retention=AN_HOUR) as log:
+            await log.register(TARGETS)
+            await log.append([entry(f"e{number}") for number in range(6)])
+            seqs = [record.seq for record in (await log.read("crm", 0, 10, PLENTY))[0]]
+            await log.settle("mail", Settlement(cursor=seqs[-1], delivered=6))
+            await log.settle(
+                "crm", Settlement(cursor=seqs[2], delivered=1, park=[parked(seqs[1])], dead=[letter(seqs[2])])
+            )
+            harness.clock.now += 4000
+            await harness.prune(log)
+            assert [body for _, body in await log.scan(0, 10, PLENTY)] == [b"e1", b"e3", b"e4", b"e5"]
+            await log.forget("crm")
+            assert list(await balance(log)) == ["mail"]
+            assert (await log.dead_letters(target="crm"), await log.parked_lanes("crm")) == ([], {})
+            await harness.prune(log)
+            assert await log.scan(0, 10, PLENTY) == []
+            assert (await log.status()).bytes == 0
+
+    asyncio.run(play())
+
+
+def test_the_name_of_a_forgotten_target_can_be_used_again(harness: Harness) -> None:
+    async def play() -> None:
+        async with harness.opened(retention=AN_HOUR) as log:
+            await log.register(TARGETS)
+            await log.append([entry("before")])
+            await log.forget("crm")
+            with pytest.raises(LogError, match="no target 'crm'"):
+                await log.forget("crm")
+            await log.register(TARGETS)
+            await log.append([entry("after")])
+            assert await bodies(log, "crm", await log.cursor("crm")) == ["after"]
+            counts = (await balance(log))["crm"]
+            assert (counts["accepted"], counts["queued"]) == (1, 1)
 
     asyncio.run(play())

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import threading
 import time
 from collections import Counter
@@ -16,19 +15,12 @@ import httpx
 import msgspec
 import pytest
 
-from tests.e2e.harness import KEYS, KLAVIYO_HEADERS, World, klaviyo_event, received, until
+from tests.e2e.harness import KEYS, KLAVIYO_HEADERS, World, free_port, klaviyo_event, received, until
 
 BROKEN = (
     ("log: {sqlite: gateway.db}\nsources: [\n", "is not YAML"),
     ("log: {sqlite: gateway.db}\nsources: {}\nroutes: [{name: x, to: nowhere}]\n", "no target is called 'nowhere'"),
 )
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 class Shop:

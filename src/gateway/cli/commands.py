@@ -11,8 +11,8 @@ from typing import Final
 import click
 
 NAMES: Final = (
-    "demo", "serve", "reload", "check", "explain", "translate", "status", "tail", "dead", "replay", "adapters",
-    "sandbox", "new-adapter",
+    "demo", "serve", "reload", "check", "explain", "translate", "status", "tail", "dead", "replay", "forget",
+    "adapters", "sandbox", "new-adapter",
 )  # fmt: skip
 """In the order in which help lists them."""
 

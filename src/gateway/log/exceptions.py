@@ -48,6 +48,18 @@ def unpark(connection: sqlite3.Connection, target: str, seqs: Sequence[int]) -> 
             _release(connection, seq)
 
 
+def unpark_all(connection: sqlite3.Connection, target: str) -> None:
+    """Let nothing wait for a target; events kept in the log only for that go."""
+    connection.execute("DELETE FROM parked WHERE target = ?", (target,))
+    sizes = connection.execute(
+        "DELETE FROM events WHERE seq <= (SELECT place FROM pruned) AND seq NOT IN (SELECT seq FROM parked)"
+        " RETURNING length(body)"
+    ).fetchall()
+    connection.execute(
+        "UPDATE pruned SET events = events + ?, bytes = bytes + ?", (len(sizes), sum(size for (size,) in sizes))
+    )
+
+
 def _release(connection: sqlite3.Connection, seq: int) -> None:
     gone = connection.execute(
         "DELETE FROM events WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM parked WHERE seq = ?) RETURNING length(body)",

@@ -143,6 +143,13 @@ class Log(Protocol):
     async def register(self, targets: Sequence[str]) -> None:
         """Make targets known: a new one begins at the log's end of now, and counts events from there on."""
 
+    async def forget(self, target: str) -> None:
+        """Remove a target with all that is kept for it, dead letters too; its name can be used again.
+
+        Raises:
+            LogError: there is no such target.
+        """
+
     async def cursor(self, target: str) -> int:
         """Return a target's place; a target never seen before begins at the log's end of now."""
 

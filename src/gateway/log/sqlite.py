@@ -126,6 +126,9 @@ class SqliteLog:
     async def register(self, targets: Sequence[str]) -> None:
         await self._write(tables.register, targets)
 
+    async def forget(self, target: str) -> None:
+        await self._write(tables.forget, target)
+
     async def cursor(self, target: str) -> int:
         place = await self._readers.run(reader.cursor, target)
         return await self._write(tables.place_of, target) if place is None else place

@@ -27,6 +27,19 @@ def place_of(connection: sqlite3.Connection, name: str) -> int:
     return 0 if place is None else place
 
 
+def forget(connection: sqlite3.Connection, name: str) -> None:
+    """Remove a target with all that is kept for it; under the same name, a new one begins anew.
+
+    Raises:
+        LogError: there is no such target.
+    """
+    if not connection.execute("DELETE FROM targets WHERE name = ?", (name,)).rowcount:
+        raise LogError(f"there is no target {name!r}")
+    for table in ("baselines", "dropped", "again", "imported", "replays", "dead"):
+        connection.execute(f"DELETE FROM {table} WHERE target = ?", (name,))  # noqa: S608  # names of ours
+    exceptions.unpark_all(connection, name)
+
+
 def settle(connection: sqlite3.Connection, name: str, settlement: Settlement) -> None:
     """Record what became of events.
 

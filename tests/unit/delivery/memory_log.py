@@ -43,6 +43,9 @@ class MemoryLog:
         for name in targets:
             self.targets.setdefault(name, MemoryTarget(cursor=len(self.entries)))
 
+    async def forget(self, target: str) -> None:
+        del self.targets[target]
+
     async def cursor(self, target: str) -> int:
         await self.register([target])
         return self.targets[target].cursor
