@@ -1,7 +1,6 @@
 """Told to stop before it serves, the gateway stops; also as process 1, for which unhandled signals are ignored."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,40 +12,27 @@ import pytest
 
 from gateway.log.locks import setup_lock
 from tests.e2e.harness import PATIENCE_S, until, world
+from tests.e2e.process_one import AS_PROCESS_1, child, may
 
 SERVE = [sys.executable, "-m", "gateway", "serve", "-c", "gateway.yaml"]
-AS_PROCESS_1 = ["unshare", "--pid", "--fork", "--kill-child"]
-
-
-def may_unshare() -> bool:
-    if shutil.which("unshare") is None:
-        return False
-    return subprocess.run([*AS_PROCESS_1, "true"], capture_output=True, check=False).returncode == 0
-
-
 WAYS = [
-    pytest.param([], id="as-any-process"),
+    pytest.param((), id="as-any-process"),
     pytest.param(
         AS_PROCESS_1,
         id="as-process-1",
-        marks=pytest.mark.skipif(not may_unshare(), reason="may not make a namespace of processes"),
+        marks=pytest.mark.skipif(not may(*AS_PROCESS_1), reason="may not make a namespace of processes"),
     ),
 ]
 
 
 @contextmanager
-def serving(way: list[str], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def serving(way: tuple[str, ...], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Yield the process that was started, and the number of the gateway."""
     with (folder / "log").open("wb") as log, subprocess.Popen([*way, *SERVE], cwd=folder, stderr=log) as popen:
         try:
             yield popen, until(lambda: child(popen.pid)) if way else popen.pid
         finally:
             popen.kill()
-
-
-def child(pid: int) -> int:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(found[0]) if found else 0
 
 
 def has_open(pid: int, name: str) -> bool:
@@ -56,7 +42,7 @@ def has_open(pid: int, name: str) -> bool:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_while_it_reads_its_configuration(way: list[str], tmp_path: Path) -> None:
+def test_while_it_reads_its_configuration(way: tuple[str, ...], tmp_path: Path) -> None:
     """A pipe that nothing comes through stands for a slow disk."""
     pipe = tmp_path / "gateway.yaml"
     os.mkfifo(pipe)
@@ -74,7 +60,7 @@ def test_while_it_reads_its_configuration(way: list[str], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_while_it_opens_its_log(way: list[str], tmp_path: Path) -> None:
+def test_while_it_opens_its_log(way: tuple[str, ...], tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.configure({"crm": {"vendor": "blueshift", "base_url": "http://127.0.0.1:9"}})
         with serving(way, tmp_path) as (popen, gateway):
@@ -86,7 +72,7 @@ def test_while_it_opens_its_log(way: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_while_it_serves(way: list[str], tmp_path: Path) -> None:
+def test_while_it_serves(way: tuple[str, ...], tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.configure({"crm": {"vendor": "blueshift", "base_url": "http://127.0.0.1:9"}})
         with serving(way, tmp_path) as (popen, gateway):
