@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from gateway import serving
+from gateway import registry, serving
 from gateway.cli import main as gateway
 from gateway.config import Checked, load
 from gateway.delivery import deliverer
@@ -325,3 +325,24 @@ def test_promtool_takes_the_prometheus_files(tmp_path: Path) -> None:
     (tmp_path / "prometheus.yaml").write_text(text.replace(f"{SECRETS}/admin_token", str(tmp_path / "token")))
     done = run("promtool", "check", "config", tmp_path / "prometheus.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- the page ---
+
+
+def test_what_the_page_names_is_there() -> None:
+    page = (ROOT / "docs/deployment.md").read_text()
+    named = {name.rstrip("/.") for name in re.findall(r"\bdeploy/[\w./-]+", page)} - {"deploy/secrets"}
+    named = {name for name in named if not name.startswith("deploy/secrets/")}
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+    for folder in (path for path in DEPLOY.iterdir() if path.suffix != ".lock" and path.name != "secrets"):
+        assert f"deploy/{folder.name}" in page, folder
+
+
+def test_the_proxy_lets_every_body_through_that_a_vendor_takes() -> None:
+    text = (DEPLOY / "nginx/event-gateway.conf").read_text()
+    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", text)
+    largest = max(endpoint.max_body for adapter in registry.adapters().values() for endpoint in adapter.inbound)
+    assert int(megabytes) << 20 > largest
+    (idle,) = re.findall(r"keepalive_timeout (\d+)s;", text)
+    assert int(idle) < 75
