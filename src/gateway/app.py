@@ -28,6 +28,7 @@ async def serve(loaded: Loaded, role: Role = "all", ready_file: Path | None = No
         LogError: the log cannot be opened, or another process has it.
     """
     config = loaded.config
+    stop = stop_event()
     async with contextlib.AsyncExitStack() as stack:
         public = None if role == "deliver" else _bind(stack, config.listen.host, config.listen.port)
         admin = _bind(stack, config.admin.host, config.admin.port)
@@ -35,7 +36,7 @@ async def serve(loaded: Loaded, role: Role = "all", ready_file: Path | None = No
         await _start(stack, Server(admin_app(gateway, config.admin.token), admin))
         if public is not None:
             await _start(stack, Server(gateway.edge, public))
-        await _stay(stack, gateway, ready_file, watch=watch, admin=admin, listen=public)
+        await _stay(stack, gateway, stop, ready_file, watch=watch, admin=admin, listen=public)
 
 
 async def serve_with_workers(loaded: Loaded, number: int, ready_file: Path | None, *, watch: bool = False) -> None:
@@ -49,6 +50,7 @@ async def serve_with_workers(loaded: Loaded, number: int, ready_file: Path | Non
         LogError: the log cannot be opened, or another process has it.
     """
     config = loaded.config
+    stop = stop_event()
     async with contextlib.AsyncExitStack() as stack:
         public = _bind(stack, config.listen.host, config.listen.port)
         admin = _bind(stack, config.admin.host, config.admin.port)
@@ -58,17 +60,17 @@ async def serve_with_workers(loaded: Loaded, number: int, ready_file: Path | Non
         await _start(stack, Server(admin_app(gateway, config.admin.token), admin))
         stack.push_async_callback(gateway.workers.stop)
         await gateway.workers.start()
-        await _stay(stack, gateway, ready_file, watch=watch, admin=admin, listen=public)
+        await _stay(stack, gateway, stop, ready_file, watch=watch, admin=admin, listen=public)
 
 
 async def serve_as_worker(loaded: Loaded, descriptor: int) -> None:
     """Accept on a listener handed down, until told to stop or until the parent is gone."""
+    stop = stop_event()
     async with contextlib.AsyncExitStack() as stack:
         listener = socket.socket(fileno=descriptor)
         stack.callback(listener.close)
         gateway = await _open(stack, loaded, "ingest", shared=True)
         await _start(stack, Server(gateway.edge, listener))
-        stop = stop_event()
         spare_the_collector()
         told = asyncio.create_task(Station(gateway, stop.set).run())
         await stop.wait()
@@ -85,6 +87,7 @@ def _bind(stack: contextlib.AsyncExitStack, host: str, port: int) -> socket.sock
 async def _stay(
     stack: contextlib.AsyncExitStack,
     gateway: Gateway,
+    stop: asyncio.Event,
     ready_file: Path | None,
     *,
     watch: bool,
@@ -92,7 +95,6 @@ async def _stay(
 ) -> None:
     """Say that all is ready, and wait for the end."""
     addresses = {name: url_of(listener) for name, listener in listeners.items() if listener is not None}
-    stop = stop_event()
     gateway.reloader.start(watch=watch)
     stack.push_async_callback(gateway.reloader.stop)
     spare_the_collector()

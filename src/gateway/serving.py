@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -89,6 +90,14 @@ class Server(uvicorn.Server):
         self.should_exit = True
         if self._task is not None:
             await self._task
+
+
+def end_on_sigterm() -> None:
+    """End at once on SIGTERM, until `stop_event` is asked for.
+
+    In a container the gateway is process 1, for which the kernel ignores a signal that nobody handles.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def stop_event() -> asyncio.Event:

@@ -10,6 +10,7 @@ from gateway.cli.options import config_option, ready_option
 from gateway.errors import GatewayError
 from gateway.loading import load_whole
 from gateway.opening import run
+from gateway.serving import end_on_sigterm
 from gateway.workers import ignore_hangup
 
 
@@ -55,6 +56,7 @@ def serve(
       gateway serve --watch
       gateway serve --role ingest      # and, beside it: gateway serve --role deliver
     """
+    end_on_sigterm()
     if listen_fd is not None:
         _serve_as_worker(config_path, listen_fd, config_version)
         return
