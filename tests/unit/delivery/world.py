@@ -215,6 +215,27 @@ class World:
         await self.settled(patience)
         await self.deliverer.stop()
 
+    async def deliver_in_pieces(self, events: Sequence[Event], stops: Sequence[float]) -> set[str]:
+        """Deliver with restarts after so many seconds each; each event comes once or is dead.
+
+        Returns:
+            Ids of the dead.
+        """
+        await self.append(*events)
+        for seconds in stops:
+            await self.deliverer.start()
+            await asyncio.sleep(seconds)
+            await self.deliverer.stop(grace=1)
+            await self.check()
+            self.build()
+        await self.deliverer.start()
+        await self.settled()
+        await self.deliverer.stop()
+        accepted, dead = self.vendor.accepted, {letter.event_id for letter in await self.log.dead_letters()}
+        assert len(accepted) == len(set(accepted))
+        assert {*accepted} | dead == {one.id for one in events}
+        return dead
+
 
 def by_lane(ids: Sequence[str], events: Sequence[Event]) -> dict[str | None, list[str]]:
     """Sort ids by whom their events are about."""
