@@ -1,9 +1,12 @@
 """The alert rules: well formed, about metrics that there are, and firing when they should."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway import yamlfile
@@ -121,3 +124,32 @@ def test_it_fires_when_it_should_and_not_otherwise(name: str) -> None:
     assert fires(rule["expr"], for_s, wrong, HOUR)
     assert not fires(rule["expr"], for_s, right, HOUR)
     assert not fires(rule["expr"], for_s, [], HOUR)
+
+
+# --- the same, by Prometheus itself ----------------------------------------------------------------------
+
+
+def written(series: Series) -> list[dict[str, str]]:
+    """Return series in promtool's form: a value a minute from the first, `_` where there is none."""
+    found = []
+    for name, labels, samples in series:
+        values = dict(samples)
+        label_text = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        steps = [str(values.get(minute * 60, "_")) for minute in range(int(HOUR / 60) + 1)]
+        found.append({"series": f"{name}{{{label_text}}}", "values": " ".join(steps)})
+    return found
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on this machine")
+def test_prometheus_agrees(tmp_path: Path) -> None:
+    tests = []
+    for name, cases in FIRING.items():
+        for series, firing in zip(cases, (True, False), strict=True):
+            query = f'count(ALERTS{{alertname="{name}",alertstate="firing"}})'
+            samples = [{"labels": "{}", "value": 1}] if firing else []
+            asked = [{"expr": query, "eval_time": "60m", "exp_samples": samples}]
+            tests.append({"interval": "1m", "input_series": written(series), "promql_expr_test": asked})
+    path = tmp_path / "alerts.test.yaml"
+    path.write_bytes(msgspec.yaml.encode({"rule_files": [str(FILE)], "evaluation_interval": "1m", "tests": tests}))
+    done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
