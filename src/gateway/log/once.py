@@ -35,3 +35,27 @@ def tidy(connection: sqlite3.Connection, now: int) -> bool:
         "DELETE FROM once WHERE key IN (SELECT key FROM once WHERE until <= ? LIMIT ?)", (now, _AT_ONCE)
     )
     return gone.rowcount == _AT_ONCE
+
+
+def too_many(connection: sqlite3.Connection, until: int, most: int) -> bool:
+    """Tell, without writing, whether `trim` has anything to do."""
+    return _ending_by(connection, until) > most
+
+
+def trim(connection: sqlite3.Connection, until: int, most: int) -> int:
+    """Forget keys before their time, the nearest to it first; returns how many.
+
+    Args:
+        until: only keys that end by then, in Unix milliseconds, are counted and forgotten.
+        most: how many of them may stay.
+    """
+    excess = min(_ending_by(connection, until) - most, _AT_ONCE)
+    if excess <= 0:
+        return 0
+    return connection.execute(
+        "DELETE FROM once WHERE key IN (SELECT key FROM once ORDER BY until, key LIMIT ?)", (excess,)
+    ).rowcount
+
+
+def _ending_by(connection: sqlite3.Connection, until: int) -> int:
+    return int(connection.execute("SELECT count(*) FROM once WHERE until <= ?", (until,)).fetchone()[0])

@@ -72,6 +72,11 @@ class Pruner:
         return int(start), int(size) - self._retention.bytes
 
 
+def step(connection: sqlite3.Connection, retention: Retention, now: float) -> bool:
+    """Remove some of what a retention lets go at a time (Unix seconds); returns whether there may be more."""
+    return Pruner(retention, lambda: now).step(connection)
+
+
 def passed_by_all(connection: sqlite3.Connection, now: float) -> int:
     """Return the place before which nobody waits for anything, parked events aside.
 

@@ -22,7 +22,7 @@ ILL_S: Final = 5.0
 """How long it counts that a query met garbage. Targets read every second while they cannot."""
 _GARBAGE: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 SPAN: Final = 10_000
-"""Places one read walks through, whoever the events are for."""
+"""Events one read walks through, whoever they are for."""
 
 
 class Readers:
@@ -118,12 +118,12 @@ def read(
 def _walk(
     connection: sqlite3.Connection, target: str, after: int, head: int, limit: int, max_bytes: int
 ) -> tuple[list[Record], int]:
-    last = min(after + SPAN, head)
+    # Without ORDER BY, which would sort all that was walked: a cross join keeps the order of what is on its left.
     rows = connection.execute(
-        "SELECT e.seq, e.body, f.rule FROM events e CROSS JOIN fates f"
-        " ON f.target = ? AND f.decision = e.decision AND f.delivers = 1"
-        " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?",
-        (target, after, last, limit),
+        "SELECT e.seq, e.body, f.rule FROM"
+        " (SELECT seq, body, decision FROM events WHERE seq > ? ORDER BY seq LIMIT ?) e"
+        " CROSS JOIN fates f ON f.target = ? AND f.decision = e.decision AND f.delivers = 1 LIMIT ?",
+        (after, SPAN, target, limit),
     )
     records: list[Record] = []
     size = 0
@@ -132,7 +132,17 @@ def _walk(
         if records and size > max_bytes:
             return records, records[-1].seq
         records.append(Record(seq, body, rule))
-    return records, records[-1].seq if len(records) == limit else last
+    return records, records[-1].seq if len(records) == limit else _walked_to(connection, after, head)
+
+
+def _walked_to(connection: sqlite3.Connection, after: int, head: int) -> int:
+    """Return the place of the last event of a whole walk."""
+    if head - after <= SPAN:
+        return head
+    row = connection.execute(
+        "SELECT seq FROM events WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?", (after, SPAN - 1)
+    ).fetchone()
+    return head if row is None else int(row[0])
 
 
 def next_place(connection: sqlite3.Connection, target: str, after: int) -> int | None:

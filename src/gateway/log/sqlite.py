@@ -3,27 +3,27 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
 
 from gateway.errors import LogError, LogUnavailable
-from gateway.log import dedupe, exceptions, once, reader, replays, schema, store
-from gateway.log import targets as tables
+from gateway.log import dedupe, once, reader, schema
 from gateway.log.checkpoint import Checkpointer, wal_bytes
 from gateway.log.dedupe import Duplicates
-from gateway.log.exceptions import Wanted
+from gateway.log.engine import Engine
 from gateway.log.locks import Locks, setup_lock
-from gateway.log.port import DeadLetter, Entry, LogStatus, Parked, Record, Role, Settlement
+from gateway.log.operations import Operation
+from gateway.log.port import Entry, Role
 from gateway.log.prune import Pruner, Retention
-from gateway.log.replays import Replay, Step
 from gateway.log.store import Appender
 from gateway.log.timing import Timing
 from gateway.log.writer import Chore, Writer
 
 __all__ = ["Retention", "SqliteLog"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 PRUNE_EVERY_S: Final = 5.0
@@ -37,7 +37,7 @@ class _Parts(NamedTuple):
     pruner: Pruner
 
 
-class SqliteLog:
+class SqliteLog(Engine):
     """`gateway.log.port.Log` on SQLite. Made by `open`, used on the event loop that opened it."""
 
     def __init__(
@@ -51,8 +51,7 @@ class SqliteLog:
     ) -> None:
         self._path = path
         self._locks, self._writer, self._duplicates, self._pruner = parts
-        self._wakes = wakes
-        self._clock = clock
+        super().__init__(clock, wakes)
         self._max_pending = max_pending
         self._closed = False
         self._refusal = None if role in ("all", "ingest") else f"{path} is open for {role}, which stores no events"
@@ -104,7 +103,7 @@ class SqliteLog:
         )
         return cls(path, role, _Parts(locks, writer, duplicates, pruner), wakes, clock, max_pending_bytes)
 
-    # --- storing and reading -----------------------------------------------------------------------------
+    # --- storing -----------------------------------------------------------------------------------------
 
     async def append(self, entries: Sequence[Entry]) -> None:
         if self._refusal is not None:
@@ -120,123 +119,7 @@ class SqliteLog:
         if entries:
             await writer.append(entries, size)
 
-    def on_append(self, wake: Callable[[], None]) -> None:
-        self._wakes.append(wake)
-
-    async def register(self, targets: Sequence[str]) -> None:
-        await self._write(tables.register, targets)
-
-    async def forget(self, target: str) -> None:
-        await self._write(tables.forget, target)
-
-    async def cursor(self, target: str) -> int:
-        place = await self._readers.run(reader.cursor, target)
-        return await self._write(tables.place_of, target) if place is None else place
-
-    async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:
-        return await self._readers.run(reader.read, target, after, limit, max_bytes)
-
-    async def scan(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
-        return await self._readers.run(reader.scan, after, limit, max_bytes)
-
-    async def head(self) -> int:
-        """Return the place of the newest event ever stored."""
-        return await self._readers.run(store.head)
-
-    async def settle(self, target: str, settlement: Settlement) -> None:
-        await self._write(tables.settle, target, settlement)
-
-    # --- exceptions --------------------------------------------------------------------------------------
-
-    async def parked_lanes(self, target: str) -> dict[str, float]:
-        return await self._readers.run(exceptions.lanes, target)
-
-    async def parked(self, target: str, lane: str, limit: int) -> list[tuple[Parked, Record]]:
-        return await self._readers.run(exceptions.lane, target, lane, limit)
-
-    async def dead_letters(
-        self, *, target: str | None = None, ids: Sequence[int] = (), before: int | None = None, limit: int = 100
-    ) -> list[DeadLetter]:
-        return await self.find_dead(Wanted(target=target, ids=ids, before=before), limit)
-
-    async def find_dead(self, wanted: Wanted, limit: int) -> list[DeadLetter]:
-        """Return the dead letters that are asked for, newest first."""
-        return await self._readers.run(exceptions.dead_letters, wanted, limit)
-
-    async def retry_dead(self, ids: Sequence[int], rules: Mapping[int, str] | None = None) -> int:
-        return await self._write(exceptions.retry, ids, self._clock(), rules, wakes=True)
-
-    async def drop_dead(self, ids: Sequence[int], reason: str) -> int:
-        return await self._write(exceptions.drop, ids, reason)
-
-    async def import_dead(self, letters: Sequence[DeadLetter]) -> list[int]:
-        """Keep dead letters that were exported; return the ids of those that are new here.
-
-        Raises:
-            LogError: a target is not known; nothing is kept.
-        """
-        return await self._write(exceptions.take_in, letters)
-
-    # --- history -----------------------------------------------------------------------------------------
-
-    async def replay_share(self, target: str) -> float:
-        return await self._readers.run(replays.share, target)
-
-    async def replays(self, target: str | None = None) -> list[Replay]:
-        """Return what was asked to be sent again, newest first."""
-        return await self._readers.run(replays.listed, target)
-
-    async def place_before(self, at_ms: int) -> int:
-        """Return the place of the last event accepted before a moment."""
-        return await self._readers.run(replays.place_before, at_ms)
-
-    async def place_of_event(self, event_id: str) -> int | None:
-        """Return the place of an event, None when the log does not hold it."""
-        return await self._readers.run(replays.place_of_event, event_id)
-
-    async def begin_replay(self, target: str, asked: str, share: float, span: tuple[int, int]) -> Replay:
-        """Begin to send the events of a span (after, up to) to a target again.
-
-        Raises:
-            LogError: the log has no such target.
-        """
-        return await self._write(replays.begin, target, asked, share, span, self._clock())
-
-    async def replay(self, step: Step) -> Replay:
-        """Let the chosen events of one step wait in their lanes; durable when it returns.
-
-        Raises:
-            LogError: somebody else has gone on with it, or it is at its end.
-        """
-        return await self._write(replays.take, step, self._clock(), wakes=True)
-
-    async def set_replay_share(self, number: int, part: float) -> Replay:
-        """Have a replay use another part of its target's limits from now on.
-
-        Raises:
-            LogError: there is no such replay.
-        """
-        return await self._write(replays.set_share, number, part, self._clock())
-
-    async def finish_replay(self, number: int) -> Replay:
-        """Say that the target has got all of a replay.
-
-        Raises:
-            LogError: there is no such replay.
-        """
-        return await self._write(replays.finish, number, self._clock())
-
-    async def cancel_replay(self, number: int) -> bool:
-        """Send nothing more of it; what waits already is sent. Return whether it was running."""
-        return await self._write(replays.cancel, number, self._clock())
-
     # --- the whole ---------------------------------------------------------------------------------------
-
-    async def status(self) -> LogStatus:
-        return await self._readers.run(tables.status)
-
-    async def hold(self, name: str, place: int | None) -> None:
-        await self._write(tables.hold, name, place, int(self._clock() * 1000))
 
     async def prune(self) -> None:
         """Remove now what the retention lets go; it is also done now and then by itself."""
@@ -271,6 +154,12 @@ class SqliteLog:
     def forgotten_keys(self) -> int:
         """Duplicate keys forgotten before the window's end because there were too many."""
         return self._duplicates.forgotten
+
+    async def _ask(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
+        return await self._readers.run(query, *args, **more)
+
+    async def _do(self, operation: Operation[P, T], *args: P.args, **more: P.kwargs) -> T:
+        return await self._write(operation.work, *args, wakes=operation.wakes, **more)
 
     async def _write(self, work: Callable[..., T], *args: Any, wakes: bool = False) -> T:
         if self._closed:

@@ -32,15 +32,24 @@ class Appender:
         self._unconfirmed: tuple[int, bytes, int] | None = None
         self._head: int | None = None
 
-    def append(self, connection: sqlite3.Connection, entries: Sequence[Entry], at: int) -> int:
+    def append(
+        self, connection: sqlite3.Connection, entries: Sequence[Entry], at: int, first: int | None = None
+    ) -> int:
         """Write entries within an open transaction; returns how many were no duplicates.
 
         The caller says `confirm` after the commit or `forget` after a rollback.
+
+        Args:
+            connection: what they are written to.
+            entries: what is stored.
+            at: the time of their acceptance, in Unix milliseconds.
+            first: place of the first entry, those after it following whether it is a duplicate or not; None: the next
+                places, duplicates taking none.
         """
         if self._follow_others and any(entry.dedupe is not None for entry in entries):
             self.duplicates.follow(connection, at)
         self.duplicates.expire(at)
-        place = head(connection) if self._head is None or self._follow_others else self._head
+        place, passed_over = (self._end(connection), 0) if first is None else (first - 1, 1)
         values: list[object] = []
         fresh: dict[bytes, None] = {}
         counts: dict[int, list[int]] = {}
@@ -48,12 +57,12 @@ class Appender:
             key = entry.dedupe
             if key is not None:
                 if entry.once_s is not None:
-                    if not once.first(connection, key, entry.once_s, at):
-                        continue
-                elif key in fresh or self.duplicates.seen(key):
-                    continue
-                else:
+                    again = not once.first(connection, key, entry.once_s, at)
+                elif not (again := key in fresh or self.duplicates.seen(key)):
                     fresh[key] = None
+                if again:
+                    place += passed_over
+                    continue
             known = self._by_object.get(id(entry.decision))
             decision = known[1] if known else self._intern(connection, entry.decision)
             place += 1
@@ -86,6 +95,9 @@ class Appender:
         self._head = None
         self._decisions.clear()
         self._by_object.clear()
+
+    def _end(self, connection: sqlite3.Connection) -> int:
+        return head(connection) if self._head is None or self._follow_others else self._head
 
     def _intern(self, connection: sqlite3.Connection, decision: Decision) -> int:
         row = self._decisions.get(decision)

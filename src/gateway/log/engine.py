@@ -1,0 +1,157 @@
+"""What the engines have in common: one SQLite file that is read, and operations that change it."""
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Concatenate, ParamSpec, TypeVar
+
+from gateway.log import exceptions, operations, reader, replays, store
+from gateway.log import targets as tables
+from gateway.log.exceptions import Wanted
+from gateway.log.operations import Operation
+from gateway.log.port import DeadLetter, LogStatus, Parked, Record, Settlement
+from gateway.log.replays import Replay, Step
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Engine(ABC):
+    """`gateway.log.port.Log` without storing, opening and closing.
+
+    Args:
+        clock: Unix seconds.
+        wakes: what is called when there may be something new to read.
+    """
+
+    def __init__(self, clock: Callable[[], float], wakes: list[Callable[[], None]]) -> None:
+        self._clock = clock
+        self._wakes = wakes
+
+    @abstractmethod
+    async def _ask(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
+        """Return what a query finds."""
+
+    @abstractmethod
+    async def _do(self, operation: Operation[P, T], *args: P.args, **more: P.kwargs) -> T:
+        """Change the log; durable when it returns."""
+
+    # --- reading and settling ----------------------------------------------------------------------------
+
+    def on_append(self, wake: Callable[[], None]) -> None:
+        self._wakes.append(wake)
+
+    async def register(self, targets: Sequence[str]) -> None:
+        await self._do(operations.REGISTER, targets)
+
+    async def forget(self, target: str) -> None:
+        await self._do(operations.FORGET_TARGET, target)
+
+    async def cursor(self, target: str) -> int:
+        place = await self._ask(reader.cursor, target)
+        return await self._do(operations.PLACE_OF, target) if place is None else place
+
+    async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:
+        return await self._ask(reader.read, target, after, limit, max_bytes)
+
+    async def scan(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        return await self._ask(reader.scan, after, limit, max_bytes)
+
+    async def head(self) -> int:
+        """Return the place of the newest event ever stored."""
+        return await self._ask(store.head)
+
+    async def settle(self, target: str, settlement: Settlement) -> None:
+        await self._do(operations.SETTLE, target, settlement)
+
+    # --- exceptions --------------------------------------------------------------------------------------
+
+    async def parked_lanes(self, target: str) -> dict[str, float]:
+        return await self._ask(exceptions.lanes, target)
+
+    async def parked(self, target: str, lane: str, limit: int) -> list[tuple[Parked, Record]]:
+        return await self._ask(exceptions.lane, target, lane, limit)
+
+    async def dead_letters(
+        self, *, target: str | None = None, ids: Sequence[int] = (), before: int | None = None, limit: int = 100
+    ) -> list[DeadLetter]:
+        return await self.find_dead(Wanted(target=target, ids=ids, before=before), limit)
+
+    async def find_dead(self, wanted: Wanted, limit: int) -> list[DeadLetter]:
+        """Return the dead letters that are asked for, newest first."""
+        return await self._ask(exceptions.dead_letters, wanted, limit)
+
+    async def retry_dead(self, ids: Sequence[int], rules: Mapping[int, str] | None = None) -> int:
+        return await self._do(operations.RETRY, ids, self._clock(), rules)
+
+    async def drop_dead(self, ids: Sequence[int], reason: str) -> int:
+        return await self._do(operations.DROP, ids, reason)
+
+    async def import_dead(self, letters: Sequence[DeadLetter]) -> list[int]:
+        """Keep dead letters that were exported; return the ids of those that are new here.
+
+        Raises:
+            LogError: a target is not known; nothing is kept.
+        """
+        return await self._do(operations.TAKE_IN, letters)
+
+    # --- history -----------------------------------------------------------------------------------------
+
+    async def replay_share(self, target: str) -> float:
+        return await self._ask(replays.share, target)
+
+    async def replays(self, target: str | None = None) -> list[Replay]:
+        """Return what was asked to be sent again, newest first."""
+        return await self._ask(replays.listed, target)
+
+    async def place_before(self, at_ms: int) -> int:
+        """Return the place of the last event accepted before a moment."""
+        return await self._ask(replays.place_before, at_ms)
+
+    async def place_of_event(self, event_id: str) -> int | None:
+        """Return the place of an event, None when the log does not hold it."""
+        return await self._ask(replays.place_of_event, event_id)
+
+    async def begin_replay(self, target: str, asked: str, share: float, span: tuple[int, int]) -> Replay:
+        """Begin to send the events of a span (after, up to) to a target again.
+
+        Raises:
+            LogError: the log has no such target.
+        """
+        return await self._do(operations.BEGIN_REPLAY, target, asked, share, span, self._clock())
+
+    async def replay(self, step: Step) -> Replay:
+        """Let the chosen events of one step wait in their lanes; durable when it returns.
+
+        Raises:
+            LogError: somebody else has gone on with it, or it is at its end.
+        """
+        return await self._do(operations.TAKE, step, self._clock())
+
+    async def set_replay_share(self, number: int, part: float) -> Replay:
+        """Have a replay use another part of its target's limits from now on.
+
+        Raises:
+            LogError: there is no such replay.
+        """
+        return await self._do(operations.SET_SHARE, number, part, self._clock())
+
+    async def finish_replay(self, number: int) -> Replay:
+        """Say that the target has got all of a replay.
+
+        Raises:
+            LogError: there is no such replay.
+        """
+        return await self._do(operations.FINISH, number, self._clock())
+
+    async def cancel_replay(self, number: int) -> bool:
+        """Send nothing more of it; what waits already is sent. Return whether it was running."""
+        return await self._do(operations.CANCEL, number, self._clock())
+
+    # --- the whole ---------------------------------------------------------------------------------------
+
+    async def status(self) -> LogStatus:
+        return await self._ask(tables.status)
+
+    async def hold(self, name: str, place: int | None) -> None:
+        await self._do(operations.HOLD, name, place, int(self._clock() * 1000))
