@@ -110,7 +110,7 @@ async def _open(stack: contextlib.AsyncExitStack, loaded: Loaded, role: Role, *,
     config = loaded.config
     log = await open_log(config, role, shared=shared)
     stack.push_async_callback(log.close)
-    directory = await Directory.open(Path(config.log.sqlite + ".people"), log, minters(config))
+    directory = await Directory.open(Path(config.log.file + ".people"), log, minters(config))
     stack.push_async_callback(directory.close)
     gateway = Gateway(loaded, role, log, directory)
     await gateway.start()

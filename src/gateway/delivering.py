@@ -1,7 +1,8 @@
 """The delivery side of one process: what it counts and logs, and the rules it delivers by."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import metrics
@@ -9,11 +10,11 @@ from gateway.adapter import Event, Loss
 from gateway.config import Checked, ReceiptsConfig
 from gateway.delivery import Attempt, Deliverer, Hooks, TargetSpec, TargetState
 from gateway.delivery.deliverer import Plan
-from gateway.delivery.spec import End, LossPolicy
+from gateway.delivery.spec import End, LossPolicy, dump_state, load_state
 from gateway.errors import Withheld
 from gateway.limit_memory import LimitMemory
+from gateway.log.engine import Engine
 from gateway.log.permissions import Permissions
-from gateway.log.sqlite import SqliteLog
 from gateway.parts import build_target
 from gateway.receipts import Ended, Keep, Recorder, path_beside
 from gateway.routing import Router
@@ -22,21 +23,40 @@ from gateway.routing.in_force import RulesInForce
 from gateway.telemetry import Logger
 
 
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Other targets or rules, ready to be delivered to and by."""
+
+    specs: dict[str, TargetSpec]
+    hooks: Hooks
+    anew: bool
+    mine: frozenset[str] | None
+    """This node's share when it was prepared."""
+    plan: Plan
+
+
 class Delivery:
     """Delivers to the targets of a configuration, and then of another."""
 
-    def __init__(self, config: Checked, log: SqliteLog, rules: RulesInForce, logger: Logger) -> None:
+    def __init__(self, config: Checked, log: Engine, rules: RulesInForce, logger: Logger) -> None:
         self.stats = metrics.DeliveryStats()
         self.logger = logger
         self._log = log
         self._rules = rules
         self._permissions: Permissions | None = None
-        self._permissions_path = Path(config.log.sqlite + ".permissions")
-        self.receipts = Recorder(path_beside(config.log.sqlite), keep_of(config.receipts))
-        self._memory = LimitMemory(Path(config.log.sqlite + ".limits"), logger)
+        self._permissions_path = Path(config.log.file + ".permissions")
+        self.receipts = Recorder(path_beside(config.log.file), keep_of(config.receipts))
+        self._memory = LimitMemory(Path(config.log.file + ".limits"), logger)
         self._minds_losses = rules.router.minds_losses
+        self._specs = _specs(config)
+        self._mine: frozenset[str] | None = frozenset() if log.shared else None
+        """The targets that are this node's; None: all, since no other node has the log."""
         self._deliverer = Deliverer(
-            _specs(config), log, transform=self._transform, hooks=self._hooks(), past=self._memory.recall()
+            [] if log.shared else list(self._specs.values()),
+            log,
+            transform=self._transform,
+            hooks=self._hooks(),
+            past=self._memory.recall(),
         )
 
     def _hooks(self) -> Hooks:
@@ -67,7 +87,7 @@ class Delivery:
         if self._permissions is not None:
             await self._permissions.close()
 
-    async def prepare(self, config: Checked, router: Router, *, anew: bool) -> Plan:
+    async def prepare(self, config: Checked, router: Router, *, anew: bool) -> "Change":
         """Prepare to deliver to the targets of another configuration, by its rules.
 
         Once a rule has minded losses, they are minded to the end: events of that rule may still wait.
@@ -80,13 +100,43 @@ class Delivery:
             Exception: a target cannot be called as it is described.
         """
         self._minds_losses = self._minds_losses or router.minds_losses
-        plan = self._deliverer.plan(_specs(config), self._hooks(), anew=anew)
+        specs = _specs(config)
+        change = Change(specs, self._hooks(), anew, self._mine, self._plan(specs, self._hooks(), anew=anew))
         await self._follow_permissions(config)
-        return plan
+        return change
 
-    def change(self, plan: Plan) -> "asyncio.Task[None]":
+    def _plan(self, specs: Mapping[str, TargetSpec], hooks: Hooks | None = None, *, anew: bool = False) -> Plan:
+        ours = [spec for name, spec in specs.items() if self._mine is None or name in self._mine]
+        return self._deliverer.plan(ours, hooks, anew=anew)
+
+    def change(self, change: "Change") -> "asyncio.Task[None]":
         """Deliver to other targets; see `Deliverer.change`."""
-        return self._deliverer.change(plan)
+        self._specs = change.specs
+        same = change.mine == self._mine
+        return self._deliverer.change(change.plan if same else self._plan(change.specs, change.hooks, anew=change.anew))
+
+    # --- this node's share -----------------------------------------------------------------------------
+
+    def targets(self) -> Collection[str]:
+        """Return all configured targets."""
+        return self._specs.keys()
+
+    async def deliver_to(self, targets: Collection[str], *, at_once: bool = False) -> None:
+        """Deliver to these targets alone; the others have ended when it returns.
+
+        Args:
+            at_once: give up what is in flight.
+        """
+        if targets:
+            told = await self._log.limits()
+            self._deliverer.recall({account: load_state(state)[account] for account, state in told.items()})
+        self._mine = frozenset(targets)
+        await self._deliverer.change(self._plan(self._specs), at_once=at_once)
+
+    def known_limits(self) -> dict[str, bytes]:
+        """Return what was sent lately, by account."""
+        states = self._deliverer.snapshot(clean=False)
+        return {account: dump_state({account: state}) for account, state in states.items()}
 
     def states(self) -> list[TargetState]:
         """Return how each target is doing."""
@@ -162,5 +212,5 @@ def keep_of(config: ReceiptsConfig) -> Keep:
     )
 
 
-def _specs(config: Checked) -> list[TargetSpec]:
-    return [build_target(name, target) for name, target in config.targets.items()]
+def _specs(config: Checked) -> dict[str, TargetSpec]:
+    return {name: build_target(name, target) for name, target in config.targets.items()}

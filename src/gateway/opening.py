@@ -3,12 +3,17 @@
 import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import uvloop
 
-from gateway.config import Checked
+from gateway.config import Checked, JetStreamConfig
+from gateway.errors import LogLocked, UsageError
+from gateway.log.engine import Engine
 from gateway.log.sqlite import Retention, SqliteLog
+
+WORKERS: Final = 64
+"""Processes of one machine that may accept at the same time."""
 
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -19,19 +24,56 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
 
 async def open_log(
     config: Checked, role: Literal["all", "ingest", "deliver", "inspect"], *, shared: bool = False
-) -> SqliteLog:
+) -> Engine:
     """Open the configured log; every role but `inspect` makes the targets known to it.
 
     Args:
-        shared: whether other processes may accept at the same time.
+        shared: whether other processes of this machine may accept at the same time.
     """
-    log = await SqliteLog.open(
-        Path(config.log.sqlite),
-        role=role,
-        retention=Retention(seconds=config.log.retention.hours * 3600, bytes=config.log.retention.bytes),
-        duplicate_window_s=config.log.duplicates.hours * 3600,
-        shared_ingest=shared,
-    )
+    retention = Retention(seconds=config.log.retention.hours * 3600, bytes=config.log.retention.bytes)
+    window_s = config.log.duplicates.hours * 3600
+    log: Engine
+    if config.log.jetstream is not None:
+        log = await _open_stream(config.log.jetstream, role, retention, window_s, shared=shared)
+    else:
+        log = await SqliteLog.open(
+            Path(config.log.file), role=role, retention=retention, duplicate_window_s=window_s, shared_ingest=shared
+        )
     if role != "inspect":
         await log.register(list(config.targets))
     return log
+
+
+async def _open_stream(
+    config: JetStreamConfig,
+    role: Literal["all", "ingest", "deliver", "inspect"],
+    retention: Retention,
+    window_s: float,
+    *,
+    shared: bool,
+) -> Engine:
+    """Open a stream; of processes that share this machine each has a view of its own."""
+    try:
+        from gateway.log.jetstream import JetStreamLog, JetStreamSettings  # an extra
+    except ImportError as error:
+        raise UsageError(f"log.jetstream needs the extra 'jetstream' of this package: {error}") from None
+    view = Path(config.view)
+    views = [view.with_name(f"{view.name}.worker-{number}") for number in range(1, WORKERS + 1)] if shared else [view]
+    for place in views:
+        settings = JetStreamSettings(
+            servers=tuple(config.servers),
+            view=place,
+            stream=config.stream,
+            replicas=config.replicas,
+            user=config.user,
+            password=config.password,
+            token=config.token,
+            credentials=None if config.credentials is None else Path(config.credentials),
+            max_bytes=config.bytes,
+        )
+        try:
+            return await JetStreamLog.open(settings, role=role, retention=retention, duplicate_window_s=window_s)
+        except LogLocked:
+            if place is views[-1]:
+                raise
+    raise AssertionError("there is a view")

@@ -15,8 +15,7 @@ from starlette.applications import Starlette
 from gateway import metrics
 from gateway.adapter import Event
 from gateway.config import Checked
-from gateway.delivering import Delivery, keep_of
-from gateway.delivery.deliverer import Plan
+from gateway.delivering import Change, Delivery, keep_of
 from gateway.errors import GatewayError
 from gateway.event import Kind, Origin
 from gateway.inbound.accept import LogStore
@@ -24,8 +23,9 @@ from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources
 from gateway.inbound.stats import Stats
 from gateway.loading import InForce, Loaded, load_whole
+from gateway.log.engine import Engine
 from gateway.log.people import Directory
-from gateway.log.sqlite import SqliteLog
+from gateway.owning import Owning, SharedLog
 from gateway.parts import build_source, minters
 from gateway.receipts import Follower, Timeline, Wanted, told
 from gateway.reloading import Outcome, Reloader
@@ -50,13 +50,13 @@ class Prepared:
     loaded: Loaded
     router: Router
     sources: dict[str, Source]
-    plan: Plan | None
+    change: Change | None
 
 
 class Gateway:
     """One running process of the gateway."""
 
-    def __init__(self, loaded: Loaded, role: Role, log: SqliteLog, directory: Directory) -> None:
+    def __init__(self, loaded: Loaded, role: Role, log: Engine, directory: Directory) -> None:
         config = loaded.config
         self.role = role
         self.logger = make_logger(config.logging.format, config.logging.level, config.secrets())
@@ -78,15 +78,22 @@ class Gateway:
         self.edge = Edge(sources, store, Starlette(), self.logger, self._inbound)
         self._delivery = None if role == "ingest" else Delivery(config, log, self._rules, self.logger)
         self._prepared: Prepared | None = None
+        self._owning: Owning | None = None
+        if self._delivery is not None and isinstance(log, SharedLog):
+            self._owning = Owning(log, self._delivery, lambda: self.logger)
 
     async def start(self) -> None:
         """Begin to deliver."""
         if self._delivery is not None:
             await self._delivery.start(self._config)
+        if self._owning is not None:
+            self._owning.start()
 
     async def stop(self) -> None:
         """Finish or return the deliveries under way."""
-        if self._delivery is not None:
+        if self._owning is not None and self._delivery is not None:
+            await self._owning.stop(self._delivery.stop)
+        elif self._delivery is not None:
             await self._delivery.stop()
 
     # --- another configuration -----------------------------------------------------------------------
@@ -105,8 +112,8 @@ class Gateway:
         async with self._all_workers(loaded.version):
             await self._log.register(list(loaded.config.targets))
             self._adopt(prepared)
-        if self._delivery is not None and prepared.plan is not None:
-            await asyncio.wait([self._delivery.change(prepared.plan)], timeout=SETTLE_S)
+        if self._delivery is not None and prepared.change is not None:
+            await asyncio.wait([self._delivery.change(prepared.change)], timeout=SETTLE_S)
 
     def _all_workers(self, version: str) -> contextlib.AbstractAsyncContextManager[None]:
         return contextlib.nullcontext() if self.workers is None else self.workers.changing(version)
@@ -116,10 +123,10 @@ class Gateway:
         config = loaded.config
         router, sources = await asyncio.to_thread(self._built, config)
         await self._directory.prepare(minters(config))
-        plan = None
+        change = None
         if self._delivery is not None:
-            plan = await self._delivery.prepare(config, router, anew=loaded.rules != self._rules_version)
-        return Prepared(loaded, router, sources, plan)
+            change = await self._delivery.prepare(config, router, anew=loaded.rules != self._rules_version)
+        return Prepared(loaded, router, sources, change)
 
     def _built(self, config: Checked) -> tuple[Router, dict[str, Source]]:
         """Make the accepting side in a thread; sources that stay the same keep their counts against limits."""
@@ -221,7 +228,7 @@ class Gateway:
             LogError: the files cannot be read.
         """
         since = int((time.time() - since_s) * 1000)
-        return await asyncio.to_thread(told, Path(self._config.log.sqlite), wanted, since, list(self._config.targets))
+        return await asyncio.to_thread(told, Path(self._config.log.file), wanted, since, list(self._config.targets))
 
     async def follower(self, wanted: Wanted) -> Follower:
         """Return what tells of all that happens from now on; its looks are for a thread.
@@ -229,7 +236,7 @@ class Gateway:
         Raises:
             LogError: the files cannot be read.
         """
-        return await asyncio.to_thread(Follower, Path(self._config.log.sqlite), wanted)
+        return await asyncio.to_thread(Follower, Path(self._config.log.file), wanted)
 
     def secrets(self) -> frozenset[str]:
         """Return every text that must not appear in what is told."""

@@ -64,7 +64,7 @@ def explain(
 
 
 def _became(config: Checked, wanted: str, since: float, json_output: bool) -> None:
-    with reading(Path(config.log.sqlite)) as files:
+    with reading(Path(config.log.file)) as files:
         found = timelines(files, wanted, int((time.time() - since) * 1000), list(config.targets))
         missing = None if found else timeline.not_found(files, wanted, since)
     if missing is not None:

@@ -12,8 +12,8 @@ from gateway.cli.output import as_json, table
 from gateway.cli.running import ask, url_of
 from gateway.config import Checked, load
 from gateway.errors import GatewayError, UsageError
+from gateway.log.engine import Engine
 from gateway.log.port import TargetStatus
-from gateway.log.sqlite import SqliteLog
 from gateway.shape_check import unknown
 
 PATIENCE_S = 3.0
@@ -40,7 +40,7 @@ def forget(config_path: Path, names: tuple[str, ...], json_output: bool) -> None
     """
     config = load(config_path)
 
-    async def work(log: SqliteLog) -> list[TargetStatus]:
+    async def work(log: Engine) -> list[TargetStatus]:
         gone = [status for status in (await log.status()).targets if status.target not in config.targets]
         if not names:
             return gone

@@ -18,9 +18,9 @@ from gateway.cli.output import as_json, table
 from gateway.config import Checked, load
 from gateway.delivering import Delivery
 from gateway.errors import GatewayError, LogLocked, UsageError
+from gateway.log.engine import Engine
 from gateway.log.port import DEFAULT_SHARE
 from gateway.log.replays import Replay
-from gateway.log.sqlite import SqliteLog
 from gateway.migration import Choice, Forecast, Pace, Question, forecast, go_on, span_of, to_its_end
 from gateway.migration.history import question_of
 from gateway.opening import open_log, run
@@ -94,7 +94,7 @@ def _question(asked: dict[str, Any]) -> Question:
 
 
 @contextlib.asynccontextmanager
-async def _beside(config: Checked) -> AsyncIterator[SqliteLog]:
+async def _beside(config: Checked) -> AsyncIterator[Engine]:
     """Have the log open beside whoever has it."""
     log = await open_log(config, "inspect")
     try:
@@ -178,8 +178,12 @@ async def _replay(config: Checked, question: Question | None, number: int | None
         click.echo(f"  {count} not: {why}")
 
 
-async def _open(stack: contextlib.AsyncExitStack, config: Checked) -> tuple[SqliteLog, bool]:
+async def _open(stack: contextlib.AsyncExitStack, config: Checked) -> tuple[Engine, bool]:
     """Open the log: to deliver, if no gateway does. Return whether one does."""
+    if config.log.jetstream is not None:
+        log = await open_log(config, "inspect")
+        stack.push_async_callback(log.close)
+        return log, True
     try:
         log, delivers = await open_log(config, "deliver"), False
     except LogLocked:
@@ -188,7 +192,7 @@ async def _open(stack: contextlib.AsyncExitStack, config: Checked) -> tuple[Sqli
     return log, delivers
 
 
-async def _job(log: SqliteLog, question: Question | None, number: int | None) -> Replay:
+async def _job(log: Engine, question: Question | None, number: int | None) -> Replay:
     """Return the job that is meant, begun now or earlier."""
     jobs = await log.replays()
     if question is None:
@@ -204,7 +208,7 @@ async def _job(log: SqliteLog, question: Question | None, number: int | None) ->
     return await log.begin_replay(question.target, question.asked(), question.share, span)
 
 
-async def _deliver(stack: contextlib.AsyncExitStack, config: Checked, log: SqliteLog, target: str) -> None:
+async def _deliver(stack: contextlib.AsyncExitStack, config: Checked, log: Engine, target: str) -> None:
     """Deliver to the target from here; also what else waits for it."""
     click.echo(f"No gateway delivers: {target} is delivered to from here until the end.", err=True)
     alone = msgspec.structs.replace(config, targets={target: config.targets[target]})

@@ -50,7 +50,7 @@ def tail(
     config = load(config_path)
     _check(source, list(config.sources), "source")
     _check(target, list(config.targets), "target")
-    follower = Follower(Path(config.log.sqlite), Wanted(source=source, target=target, name=name, status=status))
+    follower = Follower(Path(config.log.file), Wanted(source=source, target=target, name=name, status=status))
     try:
         while True:
             _print(follower.look(), config, json_output)

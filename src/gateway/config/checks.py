@@ -10,7 +10,7 @@ from msgspec import Struct
 from gateway import registry
 from gateway.adapter import Adapter
 from gateway.config.examples import check_examples
-from gateway.config.model import Checked, Config, ReceiptsConfig, SourceConfig, TargetConfig, source_path
+from gateway.config.model import Checked, Config, LogConfig, ReceiptsConfig, SourceConfig, TargetConfig, source_path
 from gateway.errors import AdapterError, Problem
 from gateway.routing import Rule
 from gateway.routing.rules import is_glob
@@ -27,6 +27,7 @@ class Section(NamedTuple):
 
 
 LEAST_RECEIPTS: Final = 1 << 20
+LEAST_STREAM: Final = 64 << 20
 """Bytes of a file of receipts that is worth having."""
 
 Found = list[tuple[Rule, Section]]
@@ -78,6 +79,7 @@ def check(document: Document, config: Config) -> Iterator[Problem]:
     """Yield what is wrong with all but the rules."""
     if not config.sources:
         yield document.problem(("sources",), "there is no source")
+    yield from _check_log(document, config.log)
     yield from _check_listeners(document, config)
     yield from _check_receipts(document, config.receipts)
     yield from _check_mounts(document, config)
@@ -85,6 +87,23 @@ def check(document: Document, config: Config) -> Iterator[Problem]:
         yield from _check_source(document, ("sources", name), source)
     for name, target in config.targets.items():
         yield from _check_target(document, ("targets", name), target)
+
+
+def _check_log(document: Document, log: LogConfig) -> Iterator[Problem]:
+    if (log.sqlite is None) == (log.jetstream is None):
+        yield document.problem(("log",), "expected either 'sqlite' or 'jetstream'")
+    if log.jetstream is None:
+        return
+    place: Place = ("log", "jetstream")
+    if not log.jetstream.servers:
+        yield document.problem((*place, "servers"), "there is no server")
+    for index, server in enumerate(log.jetstream.servers):
+        if not re.fullmatch(r"(nats|tls)://(\S+@)?[^\s/@]+", server):
+            yield document.problem((*place, "servers", index), "expected nats:// or tls:// and a host, with its port")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", log.jetstream.stream):
+        yield document.problem((*place, "stream"), "a stream's name has letters, digits, - and _, up to 64")
+    if log.jetstream.bytes < LEAST_STREAM:
+        yield document.problem((*place, "bytes"), f"must be at least {LEAST_STREAM} (64 MiB)")
 
 
 def _check_listeners(document: Document, config: Config) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -40,12 +41,37 @@ class Duplicates(Struct, frozen=True, forbid_unknown_fields=True):
     hours: float = 24
 
 
-class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """The durable log."""
+class JetStreamConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """A NATS JetStream stream, which any number of gateways share."""
 
-    sqlite: str
+    servers: list[str]
+    """`nats://` or `tls://` URLs."""
+    replicas: Literal[1, 3, 5] = 1
+    """Servers that keep each event. With 3, one may fail."""
+    stream: str = "gateway"
+    view: str = "data/gateway.view"
+    """This node's own copy, made anew when it is missing."""
+    user: str | None = None
+    password: str | None = None
+    token: str | None = None
+    credentials: str | None = None
+    """A file as `nsc` makes it."""
+    bytes: int = 2 * 1024**3
+    """Of the stream at most; what is full stores nothing until there is room."""
+
+
+class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The durable log: a SQLite file, or a JetStream stream."""
+
+    sqlite: str | None = None
+    jetstream: JetStreamConfig | None = None
     retention: Retention = Retention()
     duplicates: Duplicates = Duplicates()
+
+    @property
+    def file(self) -> str:
+        """The SQLite file, or this node's view; other files of this node stand beside it."""
+        return self.jetstream.view if self.jetstream else self.sqlite or ""
 
 
 class ReceiptsConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,7 +166,14 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         named = [(source.vendor, entry) for source in self.sources.values() for entry in source.credentials]
         named += [(target.vendor, target.credentials) for target in self.targets.values()]
         found = {text for vendor, entry in named for text in _secret_values(registry.adapter(vendor), entry)}
+        found |= _log_secrets(self.log.jetstream) if self.log.jetstream else set()
         return frozenset(found | ({self.admin.token} if self.admin.token else set()))
+
+
+def _log_secrets(jetstream: JetStreamConfig) -> set[str]:
+    within = {urlsplit(server).netloc.rpartition("@")[0] for server in jetstream.servers}
+    parts = {part for userinfo in within for part in (userinfo, userinfo.partition(":")[2])}
+    return {text for text in (jetstream.password, jetstream.token, *parts) if text}
 
 
 class Checked(Config, frozen=True):

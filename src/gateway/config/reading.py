@@ -136,4 +136,10 @@ def _from_file(folder: Path, name: str) -> tuple[str, str | None]:
 
 
 def _absolute(log: LogConfig, folder: Path) -> LogConfig:
-    return msgspec.structs.replace(log, sqlite=str((folder / log.sqlite).absolute()))
+    def at(path: str) -> str:
+        return str((folder / path).absolute())
+
+    if (jetstream := log.jetstream) is not None:
+        credentials = None if jetstream.credentials is None else at(jetstream.credentials)
+        jetstream = msgspec.structs.replace(jetstream, view=at(jetstream.view), credentials=credentials)
+    return msgspec.structs.replace(log, sqlite=None if log.sqlite is None else at(log.sqlite), jetstream=jetstream)

@@ -71,6 +71,7 @@ class Deliverer:
         self._ending: list[Worker] = []
         self._changing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     def _worker(self, spec: TargetSpec, limiters: Mapping[str, Limiter], hooks: Hooks | None) -> Worker:
         return Worker(
@@ -132,15 +133,26 @@ class Deliverer:
             hooks,
         )
 
-    def change(self, plan: Plan) -> "asyncio.Task[None]":
+    def recall(self, past: Mapping[str, LimiterState]) -> None:
+        """Know what others sent lately at accounts that this process does not send to now."""
+        self._past |= {account: state for account, state in past.items() if account not in self._limiters}
+
+    def change(self, plan: Plan, *, at_once: bool = False) -> "asyncio.Task[None]":
         """Have workers end and others begin.
 
         From now on the ending ones start nothing more; what they have in flight has the time that one request may
         take. The others begin after them, from where the log says their targets are.
 
+        Args:
+            at_once: give up what is in flight, also of those that were ending already.
+
         Returns:
             What is done once the others have begun; it need not be awaited.
         """
+        if at_once:
+            self._hurry.set()
+            self._hurry = asyncio.Event()
+        ends_at = self._hurry if not at_once else _now()
         ending = [self._workers.pop(name) for name in plan.ends]
         for worker in ending:
             if worker.started:
@@ -148,27 +160,31 @@ class Deliverer:
         self._ending += ending
         self._workers |= {worker.spec.name: worker for worker in plan.begins}
         self._hooks = plan.hooks
-        self._changing = asyncio.create_task(self._change(self._changing, ending, plan), name="change of targets")
+        changing = self._change(self._changing, ending, plan, ends_at)
+        self._changing = asyncio.create_task(changing, name="change of targets")
         return self._changing
 
-    async def _change(self, previous: "asyncio.Task[None] | None", ending: list[Worker], plan: Plan) -> None:
+    async def _change(
+        self, previous: "asyncio.Task[None] | None", ending: list[Worker], plan: Plan, hurry: asyncio.Event
+    ) -> None:
         if previous is not None:
             await asyncio.wait([previous])
-        await asyncio.gather(*(self._end(worker) for worker in ending), return_exceptions=True)
+        await asyncio.gather(*(self._end(worker, hurry) for worker in ending), return_exceptions=True)
         self._exchange({worker.spec.account for worker in ending}, plan.limiters)
         self._ending = [worker for worker in self._ending if worker not in ending]
         for worker in plan.begins:
             await self._begin(worker)
 
-    async def _end(self, worker: Worker) -> None:
-        """End a worker once nothing of it is in flight, or when the whole process stops."""
+    async def _end(self, worker: Worker, hurry: asyncio.Event) -> None:
+        """End a worker once nothing of it is in flight, when the whole process stops, or when there is no time."""
         if not worker.started:
             return
         finishing = asyncio.create_task(worker.finish(worker.spec.timeouts.total + MORE))
-        closing = asyncio.create_task(self._closing.wait())
-        await asyncio.wait({finishing, closing}, return_when=asyncio.FIRST_COMPLETED)
-        closing.cancel()
-        await worker.stop(GRACE)
+        reasons = [asyncio.create_task(self._closing.wait()), asyncio.create_task(hurry.wait())]
+        await asyncio.wait({finishing, *reasons}, return_when=asyncio.FIRST_COMPLETED)
+        for reason in reasons:
+            reason.cancel()
+        await worker.stop(0.0 if hurry.is_set() else GRACE)
         await finishing
 
     def _exchange(self, accounts: set[str], limiters: Mapping[str, Limiter]) -> None:
@@ -231,6 +247,12 @@ class Deliverer:
         self._past = {account: state for account, state in self._past.items() if _counts(state, wall)}
         live = {account: limiter.snapshot(now, wall, clean=clean) for account, limiter in self._limiters.items()}
         return {**self._past, **live}
+
+
+def _now() -> asyncio.Event:
+    happened = asyncio.Event()
+    happened.set()
+    return happened
 
 
 def _counts(state: LimiterState, wall: float) -> bool:

@@ -3,14 +3,15 @@
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import ClassVar, Concatenate, ParamSpec, TypeVar
 
 from gateway.log import exceptions, operations, reader, replays, store
 from gateway.log import targets as tables
 from gateway.log.exceptions import Wanted
 from gateway.log.operations import Operation
-from gateway.log.port import DeadLetter, LogStatus, Parked, Record, Settlement
+from gateway.log.port import DeadLetter, Entry, LogStatus, Parked, Record, Settlement
 from gateway.log.replays import Replay, Step
+from gateway.log.timing import Timing
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +25,9 @@ class Engine(ABC):
         wakes: what is called when there may be something new to read.
     """
 
+    shared: ClassVar[bool] = False
+    """Whether several nodes have the log, of which each delivers to its share of the targets."""
+
     def __init__(self, clock: Callable[[], float], wakes: list[Callable[[], None]]) -> None:
         self._clock = clock
         self._wakes = wakes
@@ -35,6 +39,43 @@ class Engine(ABC):
     @abstractmethod
     async def _do(self, operation: Operation[P, T], *args: P.args, **more: P.kwargs) -> T:
         """Change the log; durable when it returns."""
+
+    @abstractmethod
+    async def append(self, entries: Sequence[Entry]) -> None:
+        """Store events in order; see `gateway.log.port.Log`."""
+
+    @abstractmethod
+    async def prune(self) -> None:
+        """Remove now what the retention lets go; it is also done now and then by itself."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what is under way and let go of everything."""
+
+    @property
+    @abstractmethod
+    def fault(self) -> str | None:
+        """Why nothing can be stored now; None when it can."""
+
+    @property
+    @abstractmethod
+    def checkpoint_fault(self) -> str | None:
+        """Why what keeps the log small did not succeed lately; storing goes on."""
+
+    @property
+    @abstractmethod
+    def wal_bytes(self) -> int:
+        """What is written ahead of the file."""
+
+    @property
+    @abstractmethod
+    def commits(self) -> int:
+        """Commits of this process so far."""
+
+    @property
+    @abstractmethod
+    def committing(self) -> Timing:
+        """What the commits of this process took."""
 
     # --- reading and settling ----------------------------------------------------------------------------
 
@@ -149,6 +190,10 @@ class Engine(ABC):
         return await self._do(operations.CANCEL, number, self._clock())
 
     # --- the whole ---------------------------------------------------------------------------------------
+
+    async def limits(self) -> dict[str, bytes]:
+        """Return what was sent lately at vendors' accounts, by account, as far as nodes have told each other."""
+        return {}
 
     async def status(self) -> LogStatus:
         return await self._ask(tables.status)

@@ -15,7 +15,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar, get_typ
 import msgspec
 
 from gateway.errors import LogError
-from gateway.log import exceptions, once, prune, replays, targets
+from gateway.log import exceptions, once, owners, prune, replays, targets
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,6 +79,12 @@ TAKE: Final = Operation("take", replays.take, wakes=True)
 SET_SHARE: Final = Operation("set_share", replays.set_share)
 FINISH: Final = Operation("finish", replays.finish)
 CANCEL: Final = Operation("cancel", replays.cancel)
+BEAT: Final = Operation("beat", owners.beat)
+CLAIM: Final = Operation("claim", owners.claim)
+RELEASE: Final = Operation("release", owners.release)
+LEAVE: Final = Operation("leave", owners.leave)
+BURY: Final = Operation("bury", owners.bury)
+SETTLE_AS: Final = Operation("settle_as", owners.settle)
 PRUNE: Final = Operation("prune", prune.step)
 FORGET: Final = Operation("forget", once.tidy)
 FORGET_MORE: Final = Operation("forget_more", once.trim)

@@ -10,9 +10,9 @@ from gateway.config import Checked
 from gateway.decision import UNROUTED
 from gateway.errors import UsageError
 from gateway.event import Event, lane, load
+from gateway.log.engine import Engine
 from gateway.log.port import DEFAULT_SHARE
 from gateway.log.replays import ID_SLACK_MS, Again
-from gateway.log.sqlite import SqliteLog
 from gateway.migration.moments import moment
 from gateway.routing import Router
 from gateway.routing.router import SUPPRESSED
@@ -50,7 +50,7 @@ def question_of(asked: str) -> Question:
     return msgspec.json.decode(asked, type=Question)
 
 
-async def span_of(log: SqliteLog, question: Question, now: datetime) -> tuple[int, int]:
+async def span_of(log: Engine, question: Question, now: datetime) -> tuple[int, int]:
     """Return the places (after, up to) of the events in question.
 
     Raises:
@@ -68,7 +68,7 @@ def _ms(text: str, now: datetime) -> int:
     return int(moment(text, now).timestamp() * 1000)
 
 
-async def _event_place(log: SqliteLog, text: str) -> int | None:
+async def _event_place(log: Engine, text: str) -> int | None:
     """Return the place of the event with an id; None when the text is none."""
     if len(text) != _ID_LENGTH or text.count("-") != 4:
         return None

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.log.engine import Engine
 from gateway.log.replays import Again, Replay, Step
-from gateway.log.sqlite import SqliteLog
 from gateway.migration.history import Choice
 
 MOST_WAITING: Final = 1_000
@@ -52,7 +52,7 @@ class Forecast:
         return self.by_rule.total()
 
 
-async def _look(log: SqliteLog, choice: Choice, after: int, last: int, limit: int) -> tuple[int, list[Again | str]]:
+async def _look(log: Engine, choice: Choice, after: int, last: int, limit: int) -> tuple[int, list[Again | str]]:
     """Return the next events, each as it is to be sent or why it is not, and the place they reach to."""
     rows = [row for row in await log.scan(after, limit, AT_ONCE_BYTES) if row[0] <= last]
     if not rows:
@@ -60,7 +60,7 @@ async def _look(log: SqliteLog, choice: Choice, after: int, last: int, limit: in
     return rows[-1][0], [choice.of(*row) for row in rows]
 
 
-async def forecast(log: SqliteLog, choice: Choice, span: tuple[int, int]) -> Forecast:
+async def forecast(log: Engine, choice: Choice, span: tuple[int, int]) -> Forecast:
     """Return what would be sent of a span; nothing is."""
     found = Forecast()
     place, last = span
@@ -72,7 +72,7 @@ async def forecast(log: SqliteLog, choice: Choice, span: tuple[int, int]) -> For
     return found
 
 
-async def go_on(log: SqliteLog, job: Replay, choice: Choice, told: Callable[[Replay], None]) -> Replay:
+async def go_on(log: Engine, job: Replay, choice: Choice, told: Callable[[Replay], None]) -> Replay:
     """Do a job from where it is to its end, as fast as its target takes it.
 
     Args:
@@ -99,11 +99,11 @@ def _step(job: Replay, place: int, chosen: Sequence[Again | str]) -> Step:
     return Step(job.id, job.place, place, len(chosen), again, passed)
 
 
-async def _looked_up(log: SqliteLog, job: Replay) -> Replay:
+async def _looked_up(log: Engine, job: Replay) -> Replay:
     return next(one for one in await log.replays(job.target) if one.id == job.id)
 
 
-async def to_its_end(log: SqliteLog, job: Replay, told: Callable[[Replay], None]) -> Replay:
+async def to_its_end(log: Engine, job: Replay, told: Callable[[Replay], None]) -> Replay:
     """Wait until the target has got all that waits, and say so in the log."""
     while job.waiting:
         await asyncio.sleep(LOOK_EVERY_S)

@@ -11,9 +11,9 @@ from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json
 from gateway.config import Checked, load
 from gateway.errors import UsageError
+from gateway.log.engine import Engine
 from gateway.log.exceptions import Wanted
 from gateway.log.port import DeadLetter
-from gateway.log.sqlite import SqliteLog
 from gateway.migration import from_lines, to_line
 from gateway.shape_check import unknown
 
@@ -36,7 +36,7 @@ def export_dead(config_path: Path, target: str | None, reason_glob: str | None, 
     """
     config = load(config_path)
 
-    async def export(log: SqliteLog) -> int:
+    async def export(log: Engine) -> int:
         count = 0
         async for letter in all_that_fit(log, Wanted(target=target, reason=reason_glob)):
             file.write(to_line(letter, config.secrets()))
@@ -67,7 +67,7 @@ def import_dead(config_path: Path, again: bool, json_output: bool, file: BinaryI
     config = load(config_path)
     letters = _read(file, config)
 
-    async def take_in(log: SqliteLog) -> tuple[int, int, dict[int, str]]:
+    async def take_in(log: Engine) -> tuple[int, int, dict[int, str]]:
         ids = await log.import_dead(letters)
         if not again or not ids:
             return len(ids), 0, {}

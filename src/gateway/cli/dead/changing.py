@@ -13,9 +13,9 @@ from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json
 from gateway.config import Checked, load
 from gateway.event import load as load_event
+from gateway.log.engine import Engine
 from gateway.log.exceptions import Wanted
 from gateway.log.port import DeadLetter
-from gateway.log.sqlite import SqliteLog
 
 
 class Routed(NamedTuple):
@@ -57,7 +57,7 @@ def retry_dead(
     """
     config = load(config_path)
 
-    async def retry(log: SqliteLog) -> tuple[int, dict[int, str]]:
+    async def retry(log: Engine) -> tuple[int, dict[int, str]]:
         letters = await chosen(log, ids, everything, Wanted(target=target, reason=reason_glob))
         routed = route(letters, config)
         return await log.retry_dead(routed.ids, routed.rules), routed.left
@@ -114,7 +114,7 @@ def drop_dead(
       gateway dead drop --all --target crm --reason "account closed"
     """
 
-    async def drop(log: SqliteLog) -> int:
+    async def drop(log: Engine) -> int:
         letters = await chosen(log, ids, everything, Wanted(target=target))
         return await log.drop_dead([letter.id for letter in letters], reason)
 

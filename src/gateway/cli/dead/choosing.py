@@ -9,9 +9,9 @@ import msgspec
 from gateway.config import Checked
 from gateway.errors import GatewayError, UsageError
 from gateway.event import load
+from gateway.log.engine import Engine
 from gateway.log.exceptions import Wanted
 from gateway.log.port import DeadLetter
-from gateway.log.sqlite import SqliteLog
 from gateway.opening import open_log, run
 
 PAGE = 500
@@ -24,7 +24,7 @@ reason_glob_option = click.option(
 )
 
 
-def with_log(config: Checked, work: Callable[[SqliteLog], Awaitable[Any]]) -> Any:
+def with_log(config: Checked, work: Callable[[Engine], Awaitable[Any]]) -> Any:
     """Return what `work` returns, with the log open beside a running gateway."""
     result: list[Any] = []
 
@@ -39,7 +39,7 @@ def with_log(config: Checked, work: Callable[[SqliteLog], Awaitable[Any]]) -> An
     return result[0]
 
 
-async def all_that_fit(log: SqliteLog, wanted: Wanted) -> AsyncIterator[DeadLetter]:
+async def all_that_fit(log: Engine, wanted: Wanted) -> AsyncIterator[DeadLetter]:
     """Yield dead letters, newest first."""
     while page := await log.find_dead(wanted, PAGE):
         for letter in page:
@@ -47,7 +47,7 @@ async def all_that_fit(log: SqliteLog, wanted: Wanted) -> AsyncIterator[DeadLett
         wanted = msgspec.structs.replace(wanted, before=page[-1].id)
 
 
-async def chosen(log: SqliteLog, ids: Sequence[int], everything: bool, wanted: Wanted) -> list[DeadLetter]:
+async def chosen(log: Engine, ids: Sequence[int], everything: bool, wanted: Wanted) -> list[DeadLetter]:
     """Return the letters that were named one by one, or all that fit.
 
     Raises:
