@@ -121,9 +121,9 @@ def _walk(
     # Without ORDER BY, which would sort all that was walked: a cross join keeps the order of what is on its left.
     rows = connection.execute(
         "SELECT e.seq, e.body, f.rule FROM"
-        " (SELECT seq, body, decision FROM events WHERE seq > ? ORDER BY seq LIMIT ?) e"
+        " (SELECT seq, body, decision FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?) e"
         " CROSS JOIN fates f ON f.target = ? AND f.decision = e.decision AND f.delivers = 1 LIMIT ?",
-        (after, SPAN, target, limit),
+        (after, head, SPAN, target, limit),
     )
     records: list[Record] = []
     size = 0
@@ -140,7 +140,7 @@ def _walked_to(connection: sqlite3.Connection, after: int, head: int) -> int:
     if head - after <= SPAN:
         return head
     row = connection.execute(
-        "SELECT seq FROM events WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?", (after, SPAN - 1)
+        "SELECT seq FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1 OFFSET ?", (after, head, SPAN - 1)
     ).fetchone()
     return head if row is None else int(row[0])
 

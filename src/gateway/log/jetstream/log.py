@@ -1,0 +1,425 @@
+"""The second engine: `gateway.log.port.Log` on a JetStream stream and a view of it."""
+
+import asyncio
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
+
+import nats.errors
+
+from gateway.errors import LogError, LogUnavailable
+from gateway.log import once, operations, reader
+from gateway.log.engine import Engine
+from gateway.log.jetstream import stream, view
+from gateway.log.jetstream.connection import Connection, end
+from gateway.log.jetstream.follower import Follower, has_lost
+from gateway.log.jetstream.messages import Packer
+from gateway.log.jetstream.publisher import Publisher
+from gateway.log.jetstream.settings import JetStreamSettings
+from gateway.log.jetstream.snapshots import Snapshots
+from gateway.log.jetstream.view import View
+from gateway.log.locks import Locks
+from gateway.log.operations import Operation
+from gateway.log.port import Entry, Role
+from gateway.log.prune import Pruner, Retention
+from gateway.log.timing import Timing
+
+__all__ = ["JetStreamLog", "JetStreamSettings"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BEHIND_S: Final = 10.0
+"""How long a read waits for the view to have done what this node has written."""
+STILL_S: Final = 30.0
+"""How long opening waits for a view that does not move."""
+LOST_S: Final = 3.0
+"""How long opening waits for a stream that ends before the view does."""
+LOOK_S: Final = 0.1
+PRUNE_EVERY_S: Final = 5.0
+TIDY_EVERY_S: Final = 30.0
+SNAPSHOT_EVERY_S: Final = 15.0
+
+
+class _Limits(NamedTuple):
+    retention: Retention
+    window_s: float
+    max_keys: int
+    max_pending: int
+
+
+class JetStreamLog(Engine):
+    """Made by `open`, used on the event loop that opened it."""
+
+    def __init__(
+        self, settings: JetStreamSettings, role: Role, limits: _Limits, clock: Callable[[], float] | None, path: Path
+    ) -> None:
+        super().__init__(clock or time.time, [])
+        self.forgotten_keys = 0
+        """Duplicate keys forgotten before the window's end because there were too many, by this node."""
+        self._settings = settings
+        self._role = role
+        self._limits = limits
+        self._told_clock = clock
+        self._path = path
+        self._node = secrets.token_hex(8)
+        self._view = View(path)
+        self._parts = AsyncExitStack()
+        self._refusal = (
+            None if role in ("all", "ingest") else f"{self._name} is open for {role}, which stores no events"
+        )
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        settings: JetStreamSettings,
+        *,
+        role: Role,
+        retention: Retention | None = None,
+        duplicate_window_s: float = 86_400,
+        max_duplicate_keys: int = 2_000_000,
+        max_pending_bytes: int = 64 << 20,
+        clock: Callable[[], float] | None = None,
+    ) -> Self:
+        """Open a log, making the stream and this node's view if need be, and wait until the view is up to date.
+
+        Args:
+            settings: where it is.
+            role: what this process does with it; ``inspect`` works on a copy of the view.
+            retention: how long events are kept once every target has passed them.
+            duplicate_window_s: how long a client's own key is remembered.
+            max_duplicate_keys: how many of them at most, the newest.
+            max_pending_bytes: bodies that wait to be stored; beyond it `append` refuses.
+            clock: Unix seconds; None: this machine's, and for the time of an event that of the stream.
+
+        Raises:
+            LogLocked: another process of this machine uses the view.
+            LogError: it cannot be used, or the servers cannot be reached.
+        """
+        settings.check()
+        limits = _Limits(retention or Retention(), duplicate_window_s, max_duplicate_keys, max_pending_bytes)
+        path = settings.view if role != "inspect" else _path_beside(settings.view)
+        log = cls(settings, role, limits, clock, path)
+        try:
+            await log._start()
+        except BaseException:
+            await log.close()
+            raise
+        return log
+
+    async def _start(self) -> None:
+        connection = await Connection.open(self._settings)
+        self._parts.push_async_callback(connection.close)
+        self._connection = connection
+        identity = await stream.ready(connection.jetstream, self._settings, create=self._role != "inspect")
+        self._identity = identity
+        self._snapshots = Snapshots(connection, self._settings, identity)
+        await self._claim_view()
+        last = await self._end()
+        self._readers = reader.Readers(self._path)
+        self._parts.push_async_callback(lambda: asyncio.to_thread(self._readers.close))
+        packer = Packer(self._limits.window_s)
+        publisher = Publisher(connection, self._settings, self._node, packer, self._told_clock)
+        self._publisher = publisher
+        self._follower = Follower(connection, self._settings, self._view, self._restore, publisher.done, self._call_all)
+        self._parts.push_async_callback(self._follower.stop)
+        self._parts.push_async_callback(publisher.stop)
+        await self._catch_up(last)
+        if self._role != "inspect":
+            chores = asyncio.get_running_loop().create_task(self._chores())
+            self._parts.push_async_callback(end, chores)
+
+    # --- storing and reading -----------------------------------------------------------------------------
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        if self._refusal is not None:
+            raise LogUnavailable(self._refusal)
+        size = 0
+        for entry in entries:
+            size += len(entry.body)
+        publisher = self._publisher
+        if publisher.waiting + size > self._limits.max_pending and publisher.waiting:
+            raise LogUnavailable(f"{self._name}: {publisher.waiting} bytes wait to be stored")
+        if entries:
+            await publisher.append(entries, size)
+
+    async def _ask(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
+        if self._closed:
+            raise LogUnavailable(f"{self._name}: the log is closed")
+        if self._follower.applied < self._publisher.acknowledged:
+            await self._reach(self._publisher.acknowledged)
+        return await self._readers.run(query, *args, **more)
+
+    async def _do(self, operation: Operation[P, T], *args: P.args, **more: P.kwargs) -> T:
+        if self._closed:
+            raise LogUnavailable(f"{self._name}: the log is closed")
+        written = operation.encode(*args, **more)
+        result: T = await self._publisher.call(operation, written)
+        return result
+
+    async def catch_up(self) -> None:
+        """Wait until this node has seen all that any node had stored when this was called.
+
+        Raises:
+            LogError: the servers cannot say, or it takes too long.
+        """
+        try:
+            info = await self._connection.jetstream.stream_info(self._settings.stream)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise LogError(f"{self._name}: {self._settings.redacted(error)}") from error
+        await self._reach(info.state.last_seq)
+
+    async def _reach(self, sequence: int) -> None:
+        try:
+            async with asyncio.timeout(BEHIND_S):
+                await self._follower.reach(sequence)
+        except TimeoutError:
+            behind = sequence - self._follower.applied
+            raise LogError(f"{self._path} is {behind} messages behind: {self._follower.fault or 'busy'}") from None
+        except asyncio.CancelledError:
+            if self._closed:
+                raise LogUnavailable(f"{self._name}: the log is closed") from None
+            raise
+
+    # --- the whole ---------------------------------------------------------------------------------------
+
+    async def prune(self) -> None:
+        """Remove now what the retention lets go; it is also done now and then by itself."""
+        while await self._do(operations.PRUNE, self._limits.retention, self._clock()):
+            pass
+
+    async def snapshot(self) -> int | None:
+        """Make a snapshot now; it is also done now and then by itself.
+
+        Returns up to which message it is, None when another node is making one.
+
+        Raises:
+            LogError: it could not be made.
+        """
+        return await self._snapshots.make(self._path)
+
+    @property
+    def fault(self) -> str | None:
+        return self._publisher.fault or self._follower.fault or self._readers.fault
+
+    @property
+    def checkpoint_fault(self) -> str | None:
+        """Why the last snapshot could not be made; storing goes on, and the stream grows."""
+        return self._snapshots.fault
+
+    @property
+    def wal_bytes(self) -> int:
+        """Nothing: what a view has not carried over yet is soon."""
+        return 0
+
+    @property
+    def behind(self) -> int:
+        """Messages of this node that its own view has still to do."""
+        return max(0, self._publisher.acknowledged - self._follower.applied)
+
+    @property
+    def commits(self) -> int:
+        """Messages of this process so far."""
+        return self._publisher.commits
+
+    @property
+    def committing(self) -> Timing:
+        """What storing took, from sending a message to the stream's answer."""
+        return self._publisher.committing
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._refusal = f"{self._name}: the log is closed"
+        await self._parts.aclose()
+
+    # --- within ------------------------------------------------------------------------------------------
+
+    @property
+    def _name(self) -> str:
+        return self._settings.name
+
+    def _call_all(self) -> None:
+        for wake in self._wakes:
+            wake()
+
+    async def _claim_view(self) -> None:
+        """Take the view's lock and open it; a file that cannot be used is made anew."""
+        locks = Locks()
+        self._parts.callback(locks.release)
+        await asyncio.to_thread(_lock, locks, self._path)
+        if self._role == "inspect":
+            self._parts.callback(_remove_all, self._path)
+            await asyncio.to_thread(_copy_if_there, self._settings.view, self._path)
+        try:
+            await asyncio.to_thread(self._view.open)
+        except view.Corrupt:
+            await self._begin_anew()
+        if not self._view.stream:
+            await self._begin_anew()
+        elif self._view.stream != self._identity:
+            raise LogError(
+                f"{self._path} is a view of another stream than {self._name}, which was made anew: "
+                "remove that file to begin with what the stream holds"
+            )
+
+    async def _restore(self) -> None:
+        """Make the view anew while it is in use: readers go on with the old file until the new one is there."""
+        await self._begin_anew()
+        before, self._readers = self._readers, reader.Readers(self._path)
+        await asyncio.to_thread(before.close)
+        self._publisher.lost(self._view.last_of(self._node))
+
+    async def _begin_anew(self) -> None:
+        """Make the view of the newest snapshot that can be used, or of nothing when the stream still holds all."""
+        into = self._path.with_name(f"{self._path.name}.new")
+        try:
+            state = (await self._connection.jetstream.stream_info(self._settings.stream)).state
+            snapshots = [one for one in await self._snapshots.newest() if one + 1 >= state.first_seq]
+        except (nats.errors.Error, TimeoutError) as error:
+            raise LogError(f"{self._name}: {self._settings.redacted(error)}") from error
+        why = "there is no snapshot of them"
+        for sequence in snapshots:
+            try:
+                await self._snapshots.fetch(sequence, into)
+                await asyncio.to_thread(self._replace, into)
+            except LogError as error:
+                why = str(error)
+            else:
+                return
+            finally:
+                view.remove(into)
+        if state.first_seq > 1:
+            raise LogError(
+                f"{self._name} begins at message {state.first_seq}, and what was before is not to be had: {why}"
+            )
+        await asyncio.to_thread(self._replace, None)
+        await asyncio.to_thread(self._view.bind, self._identity)
+
+    def _replace(self, by: Path | None) -> None:
+        try:
+            self._view.discard()
+            if by is not None:
+                by.replace(self._path)
+        except OSError as error:
+            raise LogError(f"{self._path} cannot be used as a view: {error}") from error
+        self._view.open()
+
+    async def _end(self) -> int:
+        """Return the stream's last message; one that ends before the view has lost what it had acknowledged.
+
+        A server that has just come to lead may not know the last ones for a moment.
+        """
+        given_up = time.monotonic() + LOST_S
+        while True:
+            try:
+                last: int = (await self._connection.jetstream.stream_info(self._settings.stream)).state.last_seq
+            except (nats.errors.Error, TimeoutError) as error:
+                raise LogError(f"{self._name}: {self._settings.redacted(error)}") from error
+            if last >= self._view.sequence:
+                return last
+            if time.monotonic() >= given_up:
+                raise LogError(has_lost(self._settings, last, self._view.sequence))
+            await asyncio.sleep(LOOK_S)
+
+    async def _catch_up(self, last: int) -> None:
+        """Wait until the view has done everything up to a message, for as long as it moves."""
+        waiting = asyncio.ensure_future(self._follower.reach(last))
+        moved = time.monotonic()
+        try:
+            while not waiting.done():
+                before = self._follower.applied
+                await asyncio.wait([waiting], timeout=LOOK_S)
+                if self._follower.applied != before:
+                    moved = time.monotonic()
+                elif time.monotonic() >= moved + STILL_S:
+                    raise LogError(f"{self._path} does not follow: {self._follower.fault or 'no answer'}")
+        finally:
+            waiting.cancel()
+
+    async def _chores(self) -> None:
+        """Prune, forget and make snapshots, each now and then."""
+        now = time.monotonic()
+        due = {self._prune_if_due: now, self._forget_if_due: now, self._snapshot_if_due: now}
+        every = {
+            self._prune_if_due: PRUNE_EVERY_S,
+            self._forget_if_due: TIDY_EVERY_S,
+            self._snapshot_if_due: SNAPSHOT_EVERY_S,
+        }
+        while not self._closed:
+            await asyncio.sleep(1)
+            for chore, at in due.items():
+                if time.monotonic() >= at + every[chore]:
+                    with suppress(LogError, nats.errors.Error, TimeoutError):
+                        await chore()
+                    due[chore] = time.monotonic()
+
+    async def _prune_if_due(self) -> None:
+        pruner = Pruner(self._limits.retention, self._clock)
+        if self._role in ("all", "deliver") and await self._ask(pruner.wanted):
+            await self.prune()
+
+    async def _forget_if_due(self) -> None:
+        now = int(self._clock() * 1000)
+        while await self._ask(once.untidy, now) and await self._do(operations.FORGET, now):
+            pass
+        until = now + int(self._limits.window_s * 1000)
+        while await self._ask(once.too_many, until, self._limits.max_keys):
+            self.forgotten_keys += await self._do(operations.FORGET_MORE, until, self._limits.max_keys)
+
+    async def _snapshot_if_due(self) -> None:
+        if not await self._snapshots.due():
+            return
+        try:
+            await self.snapshot()
+        except LogError as error:
+            self._snapshots.fault = str(error)
+        else:
+            self._snapshots.fault = None
+
+
+def _lock(locks: Locks, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        locks.take(path, "all", shared_ingest=False)
+    except OSError as error:
+        raise LogError(f"{path} cannot be used as a view: {error}") from error
+
+
+def _path_beside(path: Path) -> Path:
+    """Return where this process looks into a view that another one uses; removes what killed ones have left."""
+    for left in path.parent.glob(f"{path.name}.look-*"):
+        number = left.name.removeprefix(f"{path.name}.look-").partition(".")[0].partition("-")[0]
+        if number.isdecimal() and not _lives(int(number)):
+            left.unlink(missing_ok=True)
+    return path.with_name(f"{path.name}.look-{os.getpid()}-{secrets.token_hex(2)}")
+
+
+def _remove_all(path: Path) -> None:
+    """Remove a view and what stands beside it, its locks among them."""
+    for left in path.parent.glob(f"{path.name}*"):
+        left.unlink(missing_ok=True)
+
+
+def _lives(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _copy_if_there(path: Path, into: Path) -> None:
+    """Begin with a copy of this machine's view; without one, or when it is corrupt, the snapshots have to do."""
+    if path.exists():
+        with suppress(LogError):
+            view.copy(path, into)

@@ -1,0 +1,204 @@
+"""Copies of a view in the servers' object store: a new node begins with the newest, and the stream stays short.
+
+One node at a time makes one. The stream is emptied up to the snapshot before the newest, so that there are always two
+ways to begin.
+"""
+
+import asyncio
+import zlib
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import nats.errors
+from nats.js import JetStreamContext, api
+from nats.js.errors import BadRequestError, KeyWrongLastSequenceError, NotFoundError
+from nats.js.errors import Error as JetStreamError
+from nats.js.object_store import ObjectStore
+
+from gateway.errors import LogError
+from gateway.log.jetstream import view
+from gateway.log.jetstream.connection import Connection
+from gateway.log.jetstream.settings import JetStreamSettings
+
+KEPT: Final = 2
+LEASE_S: Final = 600.0
+"""How long making one may take, and how long nobody else makes one if it came to nothing."""
+LIST_S: Final = 30.0
+FULL_SHARE: Final = 0.5
+"""Part of the stream's bytes above which a snapshot is made before its time."""
+_BLOCK: Final = 1 << 20
+_LEVEL: Final = 1
+_KEY: Final = "snapshot"
+
+
+class Snapshots:
+    """The snapshots of one stream.
+
+    Args:
+        connection: to the servers.
+        settings: whose they are.
+        identity: what tells the stream from another of the same name.
+    """
+
+    def __init__(self, connection: Connection, settings: JetStreamSettings, identity: str) -> None:
+        self.fault: str | None = None
+        """Why the last one could not be made."""
+        self._connection = connection
+        self._settings = settings
+        self._identity = identity
+        self._bucket = f"{settings.stream}-snapshots"
+
+    async def newest(self) -> list[int]:
+        """Return up to which messages there are snapshots, the newest first."""
+        try:
+            async with asyncio.timeout(LIST_S):
+                store = await self._jetstream.object_store(self._bucket)
+                found = await store.list()
+        except NotFoundError:
+            return []
+        names = [str(one.name).rpartition("-") for one in found if not one.deleted]
+        return sorted((int(place) for identity, _, place in names if identity == self._identity), reverse=True)
+
+    async def fetch(self, sequence: int, into: Path) -> None:
+        """Write a snapshot to a file.
+
+        Raises:
+            LogError: it is not whole.
+        """
+        packed = into.with_name(f"{into.name}.packed")
+        try:
+            store = await self._jetstream.object_store(self._bucket)
+            with packed.open("wb") as file:
+                async with asyncio.timeout(LEASE_S):
+                    await store.get(self._name(sequence), writeinto=file)
+            await asyncio.to_thread(_unpack, packed, into)
+            if await asyncio.to_thread(view.sequence_of, into) != (sequence, self._identity):
+                raise LogError("it is another one")
+        except (JetStreamError, nats.errors.Error, TimeoutError, OSError, zlib.error) as error:
+            raise LogError(f"snapshot {sequence} cannot be used: {self._settings.redacted(error)}") from error
+        finally:
+            packed.unlink(missing_ok=True)
+
+    async def due(self) -> bool:
+        """Tell whether enough has come since the newest one."""
+        info = await self._jetstream.stream_info(self._settings.stream)
+        newest = max(await self.newest(), default=0)
+        held, new = info.state.messages, info.state.last_seq - newest
+        if new >= self._settings.snapshot_messages:
+            return True
+        crowded = info.state.bytes >= FULL_SHARE * (info.config.max_bytes or self._settings.max_bytes)
+        return crowded and new * 3 >= held > 0
+
+    async def make(self, path: Path) -> int | None:
+        """Make one of a view's file, and empty the stream; returns what it reaches, None when another node is at it.
+
+        Raises:
+            LogError: it could not be made; what there was is as it was.
+        """
+        try:
+            if not await self._claimed():
+                return None
+            copy = path.with_name(f"{path.name}.snapshot")
+            packed = path.with_name(f"{path.name}.snapshot.packed")
+            with _removed(copy, packed):
+                async with asyncio.timeout(LEASE_S):
+                    sequence = await self._save(path, copy, packed)
+            await self._release()
+        except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
+            raise LogError(f"no snapshot could be made: {self._settings.redacted(error)}") from error
+        return sequence
+
+    async def _save(self, path: Path, copy: Path, packed: Path) -> int:
+        await asyncio.to_thread(view.copy, path, copy)
+        sequence, _ = await asyncio.to_thread(view.sequence_of, copy)
+        await asyncio.to_thread(_pack, copy, packed)
+        store = await self._store()
+        with packed.open("rb") as file:
+            await store.put(self._name(sequence), file)
+        there = await self.newest()
+        for old in there[KEPT:]:
+            await self._delete(store, self._name(old))
+        if len(there) >= KEPT:
+            await self._jetstream.purge_stream(self._settings.stream, seq=there[KEPT - 1] + 1)
+        return sequence
+
+    async def _delete(self, store: ObjectStore, name: str) -> None:
+        """Remove a snapshot, and the mark that is left of it."""
+        await store.delete(name)
+        mark = f"$O.{self._bucket}.M.{urlsafe_b64encode(name.encode()).decode()}"
+        await self._jetstream.purge_stream(f"OBJ_{self._bucket}", subject=mark)
+
+    @property
+    def _jetstream(self) -> JetStreamContext:
+        return self._connection.jetstream
+
+    def _name(self, sequence: int) -> str:
+        return f"{self._identity}-{sequence:020}"
+
+    async def _store(self) -> ObjectStore:
+        config = api.ObjectStoreConfig(storage=api.StorageType.FILE, replicas=self._settings.replicas)
+        jetstream = self._jetstream
+        store: ObjectStore = await self._made(
+            jetstream.create_object_store, jetstream.object_store, self._bucket, config
+        )
+        return store
+
+    async def _claimed(self) -> bool:
+        """Tell whether this node is to make one: nobody else is, nor has tried in vain a while ago."""
+        bucket = f"{self._settings.stream}-claims"
+        config = api.KeyValueConfig(bucket=bucket, ttl=LEASE_S, replicas=self._settings.replicas)
+        claims = await self._made(self._jetstream.create_key_value, self._jetstream.key_value, bucket, config)
+        try:
+            await claims.create(_KEY, b"")
+        except KeyWrongLastSequenceError:
+            return False
+        return True
+
+    async def _release(self) -> None:
+        claims = await self._jetstream.key_value(f"{self._settings.stream}-claims")
+        with suppress(JetStreamError, nats.errors.Error):
+            await claims.delete(_KEY)
+
+    async def _made(self, make: Callable[..., Any], find: Callable[..., Any], bucket: str, config: Any) -> Any:
+        """Return a bucket, made if need be; one that is there is taken as it is."""
+        try:
+            return await find(bucket)
+        except NotFoundError:
+            pass
+        try:
+            return await (make(bucket, config) if isinstance(config, api.ObjectStoreConfig) else make(config))
+        except BadRequestError:
+            return await find(bucket)
+
+
+@contextmanager
+def _removed(*paths: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for path in paths:
+            view.remove(path)
+
+
+def _pack(path: Path, into: Path) -> None:
+    squeeze = zlib.compressobj(_LEVEL)
+    with path.open("rb") as source, into.open("wb") as target:
+        for block in _blocks(source):
+            target.write(squeeze.compress(block))
+        target.write(squeeze.flush())
+
+
+def _unpack(path: Path, into: Path) -> None:
+    unsqueeze = zlib.decompressobj()
+    with path.open("rb") as source, into.open("wb") as target:
+        for block in _blocks(source):
+            target.write(unsqueeze.decompress(block))
+        target.write(unsqueeze.flush())
+
+
+def _blocks(source: BinaryIO) -> Iterator[bytes]:
+    while block := source.read(_BLOCK):
+        yield block

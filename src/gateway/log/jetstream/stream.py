@@ -1,0 +1,102 @@
+"""The stream that holds the journal: made if it is missing, checked if it is there."""
+
+import secrets
+from typing import Any, Final
+
+import nats.errors
+from nats.js import JetStreamContext, api
+from nats.js.errors import APIError, BadRequestError, NotFoundError
+from nats.js.errors import Error as JetStreamError
+
+from gateway.errors import LogError
+from gateway.log.jetstream.settings import JetStreamSettings
+
+DUPLICATE_WINDOW_S: Final = 120.0
+_IDENTITY: Final = "event-gateway"
+"""The key of the stream's metadata under which a stream is told from another of the same name."""
+_IN_USE: Final = 10058
+FULL: Final = frozenset({10077, 10023, 10047, 10028})
+"""Error codes of a stream, an account or a server that has no room."""
+
+
+def wanted(settings: JetStreamSettings) -> api.StreamConfig:
+    """Return how the stream has to be."""
+    return api.StreamConfig(
+        name=settings.stream,
+        subjects=[settings.subject],
+        retention=api.RetentionPolicy.LIMITS,
+        storage=api.StorageType.FILE,
+        discard=api.DiscardPolicy.NEW,
+        num_replicas=settings.replicas,
+        max_bytes=settings.max_bytes,
+        max_msgs=-1,
+        max_age=0,
+        max_msg_size=settings.message_bytes,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        deny_delete=True,
+    )
+
+
+async def ready(jetstream: JetStreamContext, settings: JetStreamSettings, *, create: bool) -> str:
+    """Make or check the stream; returns what tells it from another of the same name.
+
+    Raises:
+        LogError: there is none and none is to be made, it is not as it has to be, or the servers cannot say.
+    """
+    try:
+        info = await _found(jetstream, settings)
+        if info is None:
+            if not create:
+                raise LogError(f"there is no log in {settings.name}")
+            info = await _made(jetstream, settings)
+        info = await _checked(jetstream, settings, info)
+    except (nats.errors.Error, TimeoutError) as error:
+        raise LogError(f"{settings.name} cannot be used as a log: {settings.redacted(error)}") from error
+    identity = (info.config.metadata or {}).get(_IDENTITY)
+    if identity is None:
+        raise LogError(f"{settings.name} cannot be used as a log: it is another program's stream")
+    return identity
+
+
+async def _found(jetstream: JetStreamContext, settings: JetStreamSettings) -> api.StreamInfo | None:
+    try:
+        return await jetstream.stream_info(settings.stream)
+    except NotFoundError:
+        return None
+
+
+async def _made(jetstream: JetStreamContext, settings: JetStreamSettings) -> api.StreamInfo:
+    config = wanted(settings).evolve(metadata={_IDENTITY: secrets.token_hex(8)})
+    try:
+        return await jetstream.add_stream(config)
+    except BadRequestError as error:
+        if error.err_code != _IN_USE:
+            raise
+        return await jetstream.stream_info(settings.stream)  # another node was first
+
+
+async def _checked(jetstream: JetStreamContext, settings: JetStreamSettings, info: api.StreamInfo) -> api.StreamInfo:
+    """Refuse a stream that is not as it has to be; let one grow that is too small."""
+    asked = wanted(settings)
+    larger = {"max_bytes", "max_msg_size"}
+    different: dict[str, tuple[Any, Any]] = {}
+    for name in ("subjects", "retention", "storage", "discard", "num_replicas", "max_bytes", "max_msgs", "max_age",
+                 "max_msg_size", "duplicate_window"):  # fmt: skip
+        is_so, should_be = getattr(info.config, name), getattr(asked, name)
+        if (is_so or 0) != (should_be or 0):
+            different[name] = (is_so, should_be)
+    growing = {name for name in different if name in larger and 0 < different[name][0] < different[name][1]}
+    if different.keys() - growing:
+        told = ", ".join(f"{name} is {is_so!r} and should be {so!r}" for name, (is_so, so) in sorted(different.items()))
+        raise LogError(f"{settings.name} cannot be used as a log: {told}")
+    if growing:
+        return await jetstream.update_stream(info.config.evolve(**{name: getattr(asked, name) for name in growing}))
+    return info
+
+
+def refused(error: BaseException) -> bool:
+    """Tell whether the servers say for sure that a message is not stored, and that asking again is no use."""
+    return isinstance(error, APIError) and (error.code != 503 or error.err_code in FULL)
+
+
+__all__ = ["FULL", "JetStreamError", "ready", "refused", "wanted"]
