@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
 
+import msgspec
 import nats.errors
 
 from gateway.errors import LogError, LogUnavailable
@@ -43,7 +44,7 @@ LOST_S: Final = 3.0
 LOOK_S: Final = 0.1
 PRUNE_EVERY_S: Final = 5.0
 TIDY_EVERY_S: Final = 30.0
-SNAPSHOT_EVERY_S: Final = 15.0
+SNAPSHOT_EVERY_S: Final = 5.0
 
 
 class _Limits(NamedTuple):
@@ -160,6 +161,10 @@ class JetStreamLog(Engine):
         if self._closed:
             raise LogUnavailable(f"{self._name}: the log is closed")
         written = operation.encode(*args, **more)
+        try:
+            operation.decode(written)
+        except msgspec.MsgspecError as error:  # what no node could read back
+            raise LogError(f"cannot be stored: {error}") from error
         result: T = await self._publisher.call(operation, written)
         return result
 
