@@ -54,7 +54,7 @@ async def _open_stream(
 ) -> Engine:
     """Open a stream; of processes that share this machine each has a view of its own."""
     try:
-        from gateway.log.jetstream import JetStreamLog, JetStreamSettings  # an extra
+        from gateway.log.jetstream.log import JetStreamLog, JetStreamSettings  # an extra
     except ImportError as error:
         raise UsageError(f"log.jetstream needs the extra 'jetstream' of this package: {error}") from None
     view = Path(config.view)

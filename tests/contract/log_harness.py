@@ -1,6 +1,7 @@
 """What the contract suite of the log needs of an engine besides the log itself, and the words its tests share."""
 
 import asyncio
+import itertools
 import json
 import os
 import sqlite3
@@ -9,15 +10,24 @@ import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
+import nats
+
 from gateway.decision import Decision
+from gateway.errors import LogLocked
+from gateway.log.jetstream import view
+from gateway.log.jetstream.log import JetStreamLog
+from gateway.log.jetstream.settings import JetStreamSettings
+from gateway.log.jetstream.stream import wanted
 from gateway.log.port import DeadLetter, Entry, Log, Parked, Role
 from gateway.log.schema import MIGRATIONS
 from gateway.log.sqlite import SqliteLog
+from tests.contract import nats_server
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -38,6 +48,9 @@ class Clock:
 
 class Harness(ABC):
     """One engine with a place to keep a log in."""
+
+    one_for_each_role: bool
+    """Whether roles exclude each other, over all processes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -63,6 +76,10 @@ class Harness(ABC):
     def unusable(self) -> dict[str, Callable[[], None]]:
         """Return what can make a stored log unusable, by a word its error must hold."""
 
+    @abstractmethod
+    async def caught_up(self, log: Log) -> None:
+        """Wait until an open log shows what other open logs have stored."""
+
     @asynccontextmanager
     async def opened(self, role: Role = "all", **settings: Any) -> AsyncIterator[Log]:
         """Have the log open."""
@@ -85,6 +102,8 @@ class Harness(ABC):
 class SqliteHarness(Harness):
     """The embedded engine."""
 
+    one_for_each_role = True
+
     @property
     def path(self) -> Path:
         return self.folder / "data" / "gateway.db"
@@ -95,6 +114,9 @@ class SqliteHarness(Harness):
     async def prune(self, log: Log) -> None:
         assert isinstance(log, SqliteLog)
         await log.prune()
+
+    async def caught_up(self, log: Log) -> None:
+        """Nothing to wait for: all have the same file."""
 
     def full(self, log: Log) -> Any:
         return self._within(log, "PRAGMA max_page_count=1", "PRAGMA max_page_count=1073741823")
@@ -146,7 +168,98 @@ class SqliteHarness(Harness):
         self.path.mkdir()
 
 
-ENGINES: Final[dict[str, type[Harness]]] = {"SqliteHarness": SqliteHarness}
+class JetStreamHarness(Harness):
+    """The journal in JetStream: a stream of its own for each folder, and a view for each that has it open."""
+
+    one_for_each_role = False
+
+    @property
+    def stream(self) -> str:
+        return f"log-{blake2b(str(self.folder).encode(), digest_size=8).hexdigest()}"
+
+    def settings(self, number: int = 0, **more: Any) -> JetStreamSettings:
+        """Return the settings of one node."""
+        return JetStreamSettings(
+            **{
+                "servers": (nats_server.shared().url,),
+                "stream": self.stream,
+                "view": self.folder / "data" / f"view-{number}.db",
+                "publish_s": 1.0,
+                "max_bytes": 64 << 20,
+                **more,
+            }
+        )
+
+    async def open(self, role: Role = "all", **settings: Any) -> JetStreamLog:
+        settings = {"clock": self.clock, **settings}
+        settings.pop("shared_ingest", None)
+        for number in itertools.count():
+            with suppress(LogLocked):
+                return await JetStreamLog.open(self.settings(number), role=role, **settings)
+        raise AssertionError
+
+    async def prune(self, log: Log) -> None:
+        assert isinstance(log, JetStreamLog)
+        await log.prune()
+
+    async def caught_up(self, log: Log) -> None:
+        assert isinstance(log, JetStreamLog)
+        await log.catch_up()
+
+    @asynccontextmanager
+    async def full(self, log: Log) -> AsyncIterator[None]:
+        client = await nats.connect(nats_server.shared().url)
+        try:
+            info = await client.jetstream().stream_info(self.stream)
+            before = info.config.max_bytes
+            await client.jetstream().update_stream(info.config.evolve(max_bytes=info.state.bytes))
+            yield
+            await client.jetstream().update_stream(info.config.evolve(max_bytes=before))
+        finally:
+            await client.close()
+
+    @asynccontextmanager
+    async def read_only(self, log: Log) -> AsyncIterator[None]:
+        """Within which there is no server at all."""
+        nats_server.shared().kill()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(nats_server.shared().start)
+
+    def unusable(self) -> dict[str, Callable[[], None]]:
+        return {
+            "retention is": lambda: asyncio.run(self._made_anew({"retention": "workqueue"})),
+            "another program's": lambda: asyncio.run(self._made_anew({})),
+            "view of another stream": lambda: asyncio.run(self._made_anew(None)),
+            "newer gateway": lambda: self._execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}"),
+            "cannot be used": self._folder_instead,
+            "has lost": lambda: self._execute("UPDATE applied SET sequence = 100"),
+        }
+
+    async def _made_anew(self, different: dict[str, Any] | None) -> None:
+        """Put another stream in the place of this one."""
+        client = await nats.connect(nats_server.shared().url)
+        try:
+            await client.jetstream().delete_stream(self.stream)
+            if different is not None:
+                config = wanted(self.settings()).evolve(metadata={"somebody": "else"}, **different)
+                await client.jetstream().add_stream(config)
+        finally:
+            await client.close()
+
+    def _execute(self, statement: str) -> None:
+        connection = sqlite3.connect(self.settings().view)
+        connection.execute(statement)
+        connection.commit()
+        connection.close()
+
+    def _folder_instead(self) -> None:
+        view.remove(self.settings().view)
+        self.settings().view.mkdir()
+
+
+ENGINES: Final[dict[str, type[Harness]]] = {"SqliteHarness": SqliteHarness, "JetStreamHarness": JetStreamHarness}
 
 
 class Child:
@@ -245,6 +358,11 @@ async def bodies(log: Log, target: str, after: int = 0) -> list[str]:
         if place == after:
             return found
         after = place
+
+
+async def places(log: Log) -> list[int]:
+    """Return the places of the events that are held, in order, after a 0: the first event's is ``places(log)[1]``."""
+    return [0, *(seq for seq, _ in await log.scan(0, 10_000, 1 << 30))]
 
 
 async def balance(log: Log) -> dict[str, dict[str, int]]:

@@ -1,6 +1,7 @@
 """Every promise of `gateway.log.port` about what becomes of stored events, over every engine."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.contract.log_harness import (
     key,
     letter,
     parked,
+    places,
     until,
 )
 
@@ -54,27 +56,28 @@ def test_a_new_target_begins_at_the_end_and_keeps_its_place(harness: Harness) ->
 @pytest.mark.parametrize(
     "bad",
     [
-        Settlement(cursor=3, delivered=3, park=[parked(99)]),
-        Settlement(cursor=99, delivered=1, dead=[letter(1)]),
-        Settlement(cursor=3, delivered=1, park=[parked(1)], dead=[letter(2, "mail")]),
-        Settlement(cursor=3, park=[parked(2), parked(3)]),
+        lambda p: Settlement(cursor=p[3], delivered=3, park=[parked(p[3] + 99)]),
+        lambda p: Settlement(cursor=p[3] + 99, delivered=1, dead=[letter(p[1])]),
+        lambda p: Settlement(cursor=p[3], delivered=1, park=[parked(p[1])], dead=[letter(p[2], "mail")]),
+        lambda p: Settlement(cursor=p[3], park=[parked(p[2]), parked(p[3])]),
     ],
     ids=["no such event", "beyond the end", "another target's letter", "another target's event"],
 )
-def test_a_settlement_is_applied_whole_or_not_at_all(harness: Harness, bad: Settlement) -> None:
+def test_a_settlement_is_applied_whole_or_not_at_all(harness: Harness, bad: Callable[[list[int]], Settlement]) -> None:
     async def play() -> None:
         async with harness.opened() as log:
             await log.register(TARGETS)
             await log.append([entry("e1"), entry("e2"), entry("e3", Decision(deliver=(("mail", "orders"),)))])
-            before = await balance(log)
-            good = log.settle("mail", Settlement(cursor=1, delivered=1))
-            outcomes = await asyncio.gather(log.settle("crm", bad), good, return_exceptions=True)
+            before, p = await balance(log), await places(log)
+            place = await log.cursor("crm")
+            good = log.settle("mail", Settlement(cursor=p[1], delivered=1))
+            outcomes = await asyncio.gather(log.settle("crm", bad(p)), good, return_exceptions=True)
             assert isinstance(outcomes[0], LogError)
             assert outcomes[1] is None
             after = await balance(log)
             assert after["crm"] == before["crm"]
             assert after["mail"]["delivered"] == 1
-            assert await log.cursor("crm") == 0
+            assert await log.cursor("crm") == place < p[1]
             assert await log.parked_lanes("crm") == {}
             assert await log.dead_letters() == []
             assert log.fault is None
@@ -96,22 +99,28 @@ def test_parked_events_stand_in_their_lane_in_the_order_of_the_log(harness: Harn
         async with harness.opened() as log:
             await log.register(TARGETS)
             await log.append([entry(f"e{i}") for i in range(1, 6)])
-            rows = [parked(4, due_at=40.5), parked(2, due_at=20.5), parked(3, "bob", 30.5), parked(5, due_at=1)]
-            await log.settle("crm", Settlement(cursor=5, delivered=1, park=rows))
+            p = await places(log)
+            rows = [
+                parked(p[4], due_at=40.5),
+                parked(p[2], due_at=20.5),
+                parked(p[3], "bob", 30.5),
+                parked(p[5], due_at=1),
+            ]
+            await log.settle("crm", Settlement(cursor=p[5], delivered=1, park=rows))
             assert await log.parked_lanes("crm") == {"ann": 20.5, "bob": 30.5}
             assert await log.parked_lanes("mail") == {}
             lane = await log.parked("crm", "ann", 2)
             assert [row for row, _ in lane] == [rows[1], rows[0]]
             assert [(record.seq, record.body, record.rule) for _, record in lane] == [
-                (2, b"e2", "all"),
-                (4, b"e4", "all"),
+                (p[2], b"e2", "all"),
+                (p[4], b"e4", "all"),
             ]
-            again = parked(2, due_at=99.5, attempts=2, reason="timeout")
+            again = parked(p[2], due_at=99.5, attempts=2, reason="timeout")
             await log.settle("crm", Settlement(park=[again]))
             assert await log.parked_lanes("crm") == {"ann": 99.5, "bob": 30.5}
             assert [row for row, _ in await log.parked("crm", "ann", 1)] == [again]
             assert (await balance(log))["crm"]["parked"] == 4
-            await log.settle("crm", Settlement(delivered=2, unpark=[2, 3]))
+            await log.settle("crm", Settlement(delivered=2, unpark=p[2:4]))
             assert await log.parked_lanes("crm") == {"ann": 40.5}
         async with harness.opened() as log:
             assert await log.parked_lanes("crm") == {"ann": 40.5}
@@ -124,14 +133,14 @@ def test_parked_events_stand_in_their_lane_in_the_order_of_the_log(harness: Harn
 
 
 def test_dead_letters_come_back_whole_the_newest_first(harness: Harness) -> None:
-    full = letter(2, endpoint="bulk", request=b"{}", status=400, answer=b"\x00no")
-
     async def play() -> None:
         async with harness.opened() as log:
             await log.register(TARGETS)
             await log.append([entry("e1"), entry("e2"), entry("e3")])
-            await log.settle("crm", Settlement(cursor=2, dead=[letter(1), full]))
-            await log.settle("mail", Settlement(cursor=1, dead=[letter(1, "mail")]))
+            p = await places(log)
+            full = letter(p[2], endpoint="bulk", request=b"{}", status=400, answer=b"\x00no")
+            await log.settle("crm", Settlement(cursor=p[2], dead=[letter(p[1]), full]))
+            await log.settle("mail", Settlement(cursor=p[1], dead=[letter(p[1], "mail")]))
             third, second, first = await log.dead_letters()
             assert [found.target for found in (third, second, first)] == ["mail", "crm", "crm"]
             assert {field: getattr(second, field) for field in full.__struct_fields__ if field != "id"} == {
@@ -151,17 +160,21 @@ def test_a_retried_letter_waits_again_at_its_place_in_its_lane(harness: Harness)
         async with harness.opened() as log:
             await log.register(TARGETS)
             await log.append([entry("e1"), entry("e2"), entry("e3")])
-            settlement = Settlement(cursor=3, dead=[letter(1), letter(3, lane="bob")], park=[parked(2, due_at=9e9)])
-            await log.settle("crm", settlement)
+            p = await places(log)
+            dead = [letter(p[1], body=b"e1"), letter(p[3], lane="bob", body=b"e3")]
+            await log.settle("crm", Settlement(cursor=p[3], dead=dead, park=[parked(p[2], due_at=9e9)]))
             ids = [found.id for found in await log.dead_letters()]
             assert await log.retry_dead([*ids, 99]) == 2
             assert await log.retry_dead(ids) == 0
             assert await log.dead_letters() == []
             rows = [row for row, _ in await log.parked("crm", "ann", 10)]
-            assert [(row.seq, row.due_at, row.attempts) for row in rows] == [(1, harness.clock.now, 0), (2, 9e9, 1)]
+            assert [(row.seq, row.due_at, row.attempts) for row in rows] == [
+                (p[1], harness.clock.now, 0),
+                (p[2], 9e9, 1),
+            ]
             assert await log.parked_lanes("crm") == {"ann": harness.clock.now, "bob": harness.clock.now}
             ((_, record),) = await log.parked("crm", "bob", 10)
-            assert (record.seq, record.body, record.rule) == (3, b"e3", "all")
+            assert (record.seq, record.body, record.rule) == (p[3], b"e3", "all")
             assert (await balance(log))["crm"]["parked"] == 3
 
     asyncio.run(play())
@@ -172,12 +185,14 @@ def test_a_retry_in_another_process_wakes_the_deliverer(harness: Harness) -> Non
         async with harness.opened() as log:
             await log.register(TARGETS)
             await log.append([entry("e1")])
-            await log.settle("crm", Settlement(cursor=1, dead=[letter(1)]))
+            _, place = await places(log)
+            await log.settle("crm", Settlement(cursor=place, dead=[letter(place)]))
             calls: list[None] = []
             log.on_append(lambda: calls.append(None))
             with harness.child("retry", "inspect") as child:
                 assert await asyncio.to_thread(child.say) == 1
                 await until(lambda: bool(calls))
+            await harness.caught_up(log)
             assert list(await log.parked_lanes("crm")) == ["ann"]
 
     asyncio.run(play())
@@ -188,7 +203,8 @@ def test_a_dropped_letter_is_gone_and_counted_under_its_reason(harness: Harness)
         async with harness.opened() as log:
             await log.register(TARGETS)
             await log.append([entry("e1"), entry("e2"), entry("e3", TO_NONE)])
-            await log.settle("crm", Settlement(cursor=2, dead=[letter(1), letter(2)]))
+            p = await places(log)
+            await log.settle("crm", Settlement(cursor=p[2], dead=[letter(p[1]), letter(p[2])]))
             ids = [found.id for found in await log.dead_letters()]
             assert await log.drop_dead([*ids, 99], "too old") == 2
             assert await log.drop_dead(ids, "too old") == 0
@@ -258,6 +274,7 @@ def test_a_key_stored_by_another_process_is_a_duplicate(harness: Harness) -> Non
                 await log.append([entry("a", key=key("a"))])
                 child.go_on()
                 assert await asyncio.to_thread(child.say) == "b"
+                await harness.caught_up(log)
                 assert sorted(await bodies(log, "crm")) == ["a", "b"]
                 assert (await balance(log))["crm"]["duplicate"] == 2
 
@@ -297,8 +314,9 @@ def test_the_oldest_queued_event_is_known_by_its_time(harness: Harness) -> None:
             await log.append([entry("e1")])
             harness.clock.now += 10
             await log.append([entry("e2")])
-            await log.settle("crm", Settlement(cursor=1, delivered=1))
-            await log.settle("mail", Settlement(cursor=2, delivered=1, park=[parked(1)]))
+            p = await places(log)
+            await log.settle("crm", Settlement(cursor=p[1], delivered=1))
+            await log.settle("mail", Settlement(cursor=p[2], delivered=1, park=[parked(p[1])]))
             assert [found.oldest_queued_at for found in (await log.status()).targets] == [start + 10, start]
 
     asyncio.run(play())

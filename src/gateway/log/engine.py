@@ -69,6 +69,11 @@ class Engine(ABC):
 
     @property
     @abstractmethod
+    def forgotten_keys(self) -> int:
+        """Duplicate keys forgotten before the window's end because there were too many."""
+
+    @property
+    @abstractmethod
     def commits(self) -> int:
         """Commits of this process so far."""
 

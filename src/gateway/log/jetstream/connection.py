@@ -72,7 +72,7 @@ class Connection:
         self._closing = True
         if self._reviving is not None:
             await end(self._reviving)
-        with suppress(OSError, TimeoutError, nats.errors.Error):
+        with suppress(OSError, TimeoutError, nats.errors.Error, AssertionError):  # the last: it never was connected
             async with asyncio.timeout(CLOSE_S):
                 await self._client.close()
 

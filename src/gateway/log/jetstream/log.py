@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
 
+import msgspec
 import nats.errors
 
 from gateway.errors import LogError, LogUnavailable
@@ -44,7 +45,7 @@ LOST_S: Final = 3.0
 LOOK_S: Final = 0.1
 PRUNE_EVERY_S: Final = 5.0
 TIDY_EVERY_S: Final = 30.0
-SNAPSHOT_EVERY_S: Final = 15.0
+SNAPSHOT_EVERY_S: Final = 5.0
 
 
 class _Limits(NamedTuple):
@@ -63,8 +64,7 @@ class JetStreamLog(Engine):
         self, settings: JetStreamSettings, role: Role, limits: _Limits, clock: Callable[[], float] | None, path: Path
     ) -> None:
         super().__init__(clock or time.time, [])
-        self.forgotten_keys = 0
-        """Duplicate keys forgotten before the window's end because there were too many, by this node."""
+        self._forgotten = 0
         self._settings = settings
         self._role = role
         self._limits = limits
@@ -163,6 +163,10 @@ class JetStreamLog(Engine):
         if self._closed:
             raise LogUnavailable(f"{self._name}: the log is closed")
         written = operation.encode(*args, **more)
+        try:
+            operation.decode(written)
+        except msgspec.MsgspecError as error:  # what no node could read back
+            raise LogError(f"cannot be stored: {error}") from error
         result: T = await self._publisher.call(operation, written)
         return result
 
@@ -198,10 +202,10 @@ class JetStreamLog(Engine):
         return self._node
 
     async def settle(self, target: str, settlement: Settlement) -> None:
-        """Record what became of events of a target that this node owns.
+        """Record what became of events of a target, unless another node owns it.
 
         Raises:
-            Stolen: another node owns it.
+            Stolen: another does.
         """
         await self._do(operations.SETTLE_AS, self._node, target, settlement)
 
@@ -267,6 +271,11 @@ class JetStreamLog(Engine):
     def behind(self) -> int:
         """Messages of this node that its own view has still to do."""
         return max(0, self._publisher.acknowledged - self._follower.applied)
+
+    @property
+    def forgotten_keys(self) -> int:
+        """Duplicate keys forgotten before the window's end because there were too many, by this node."""
+        return self._forgotten
 
     @property
     def commits(self) -> int:
@@ -417,7 +426,7 @@ class JetStreamLog(Engine):
             pass
         until = now + int(self._limits.window_s * 1000)
         while await self._ask(once.too_many, until, self._limits.max_keys):
-            self.forgotten_keys += await self._do(operations.FORGET_MORE, until, self._limits.max_keys)
+            self._forgotten += await self._do(operations.FORGET_MORE, until, self._limits.max_keys)
 
     async def _snapshot_if_due(self) -> None:
         if not await self._snapshots.due():

@@ -321,7 +321,7 @@ class Publisher:
         try:
             info = await self._connection.jetstream.stream_info(self._settings.stream)
             limit = info.config.max_bytes or 0
-            if limit > 0 and limit - info.state.bytes < 2 * self._refused:
+            if limit > 0 and limit - info.state.bytes < min(2 * self._refused, limit // 2):
                 return
         except (nats.errors.Error, TimeoutError):
             return

@@ -1,7 +1,7 @@
 """Copies of a view in the servers' object store: a new node begins with the newest, and the stream stays short.
 
-One node at a time makes one. The stream is emptied up to the snapshot before the newest, so that there are always two
-ways to begin.
+One node at a time makes one. The stream is emptied up to the snapshot before the newest, so that there are two ways to
+begin; a stream that is getting full, up to the newest.
 """
 
 import asyncio
@@ -83,14 +83,16 @@ class Snapshots:
             packed.unlink(missing_ok=True)
 
     async def due(self) -> bool:
-        """Tell whether enough has come since the newest one."""
-        info = await self._jetstream.stream_info(self._settings.stream)
-        newest = max(await self.newest(), default=0)
-        held, new = info.state.messages, info.state.last_seq - newest
-        if new >= self._settings.snapshot_messages:
-            return True
-        crowded = info.state.bytes >= FULL_SHARE * (info.config.max_bytes or self._settings.max_bytes)
-        return crowded and new * 3 >= held > 0
+        """Tell whether enough has come since the newest one, or the stream is getting full."""
+        state = (await self._jetstream.stream_info(self._settings.stream)).state
+        if self._crowded(state):
+            return bool(state.messages)
+        if state.messages < self._settings.snapshot_messages:
+            return False
+        return state.last_seq - max(await self.newest(), default=0) >= self._settings.snapshot_messages
+
+    def _crowded(self, state: api.StreamState) -> bool:
+        return state.bytes >= FULL_SHARE * self._settings.max_bytes
 
     async def make(self, path: Path) -> int | None:
         """Make one of a view's file, and empty the stream; returns what it reaches, None when another node is at it.
@@ -122,8 +124,14 @@ class Snapshots:
         for old in there[KEPT:]:
             await self._delete(store, self._name(old))
         if len(there) >= KEPT:
-            await self._jetstream.purge_stream(self._settings.stream, seq=there[KEPT - 1] + 1)
+            await self._empty(there[KEPT - 1])
+        if self._crowded((await self._jetstream.stream_info(self._settings.stream)).state):
+            await self._empty(there[0])
         return sequence
+
+    async def _empty(self, sequence: int) -> None:
+        """Remove all messages up to one from the stream."""
+        await self._jetstream.purge_stream(self._settings.stream, seq=sequence + 1)
 
     async def _delete(self, store: ObjectStore, name: str) -> None:
         """Remove a snapshot, and the mark that is left of it."""
