@@ -87,15 +87,18 @@ def _masked(found: list[Problem], *documents: Any) -> list[Problem]:
 def _credentials(value: Any, inside: bool = False) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _credentials(inner, inside or key in ("credentials", "token"))
+            yield from _credentials(inner, inside or key in ("credentials", "token", "password"))
     elif isinstance(value, list):
         for inner in value:
             yield from _credentials(inner, inside)
     elif inside and value is not None and len(str(value)) >= _SHORTEST_SECRET and "${" not in str(value):
         yield str(value)
+    elif isinstance(value, str) and (userinfo := _USERINFO.search(value)):
+        yield userinfo[1]
 
 
 _SHORTEST_SECRET: Final = 4
+_USERINFO: Final = re.compile(r"://([^/@\s]{4,})@")
 _VARIABLE: Final = re.compile(r"\$\$|\$\{(file:)?([^}]*)\}")
 
 

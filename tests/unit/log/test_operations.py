@@ -45,6 +45,8 @@ OF_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     Settlement: settlements, Step: steps, Sequence[str]: st.lists(text, max_size=3),
     Sequence[int]: st.lists(places, max_size=3), Sequence[DeadLetter]: st.lists(letters, max_size=3),
     tuple[int, int]: st.tuples(places, places), Mapping[int, str] | None: st.none() | st.dictionaries(counts, text),
+    Mapping[str, bytes]: st.dictionaries(text, st.binary(max_size=50), max_size=3),
+    Mapping[str, tuple[str, int] | None]: st.dictionaries(text, st.none() | st.tuples(text, counts), max_size=3),
     Retention: st.builds(Retention, times, counts),
 }  # fmt: skip
 decisions = st.builds(
