@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from gateway import registry
@@ -34,7 +35,7 @@ class Cluster:
             self.vendors[target] = FaultyVendor(klaviyo, [KEYS["klaviyo"]], key=number_of, keep_bodies=False)
             self.served.append(Served(self.vendors[target]))
 
-    def start(self, node: str, role: str = "all") -> Process:
+    def start(self, node: str, *options: str) -> Process:
         """Start a node."""
         targets = {
             target: {"vendor": "wide", "base_url": served.url, "credentials": KEYS["klaviyo"]}
@@ -44,7 +45,7 @@ class Cluster:
         written = self.here.configure(targets, log={"jetstream": jetstream})
         path = written.with_name(f"{node}.yaml")
         written.rename(path)
-        self.nodes[node] = self.here.command("serve", "-c", str(path), "--role", role, name=node)
+        self.nodes[node] = self.here.command("serve", "-c", str(path), *options, name=node)
         return self.nodes[node]
 
     def send(self, node: str, *numbers: int) -> None:
@@ -123,3 +124,21 @@ def test_three_nodes_share_the_targets_and_take_over_from_each_other(cluster: Cl
     cluster.send("one", *range(120, 140))
     cluster.settled("one")
     assert cluster.owned("one") == set(TARGETS)
+
+
+def test_commands_and_workers_on_a_stream(cluster: Cluster) -> None:
+    cluster.start("one", "--workers", "2")
+    until(lambda: cluster.owned("one") == set(TARGETS), 30)
+    cluster.send("one", *range(30))
+    cluster.settled("one")
+    config = "one.yaml"
+    status = cluster.here.cli("status", "-c", config, "--json")
+    assert status.returncode == 0, status.stderr
+    counts = msgspec.json.decode(status.stdout)["targets"]
+    assert [(target["accepted"], target["missing"]) for target in counts] == [(30, 0)] * 4
+    explained = cluster.here.cli("explain", "event-7", "-c", config)
+    assert (explained.returncode, "delivered" in explained.stdout) == (0, True), explained.stdout + explained.stderr
+    assert cluster.here.cli("dead", "list", "-c", config).returncode == 0
+    replayed = cluster.here.cli("replay", "--target", "a", "--from", "1h", "-c", config)
+    assert replayed.returncode == 0, replayed.stderr
+    assert set(cluster.vendors["a"].keys().values()) == {2}
