@@ -12,6 +12,7 @@ import pytest
 from gateway import registry
 from gateway.cli.processes import Process
 from gateway.testing.faults import FaultyVendor, Served
+from gateway.testing.limits import Limits, Sliding, alignments
 from tests.contract import nats_server
 from tests.e2e.crash_rounds import add_wide, number_of, remove_wide, unlimited
 from tests.e2e.harness import KEYS, KLAVIYO_HEADERS, World, kill, klaviyo_event, until
@@ -28,6 +29,7 @@ class Cluster:
         self.served: list[Served] = []
         self.nodes: dict[str, Process] = {}
         self.accepted: set[int] = set()
+        self.limits: dict[str, Any] = {}
         self._name = name
         add_wide(here)
         for target in TARGETS:
@@ -38,7 +40,12 @@ class Cluster:
     def start(self, node: str, *options: str) -> Process:
         """Start a node."""
         targets = {
-            target: {"vendor": "wide", "base_url": served.url, "credentials": KEYS["klaviyo"]}
+            target: {
+                "vendor": "wide",
+                "base_url": served.url,
+                "credentials": {**KEYS["klaviyo"], "company_id": target},
+                "limits": self.limits.get(target, {}),
+            }
             for target, served in zip(TARGETS, self.served, strict=True)
         }
         jetstream = {"servers": [nats_server.shared().url], "stream": self._name, "view": f"{node}/view"}
@@ -142,3 +149,29 @@ def test_commands_and_workers_on_a_stream(cluster: Cluster) -> None:
     replayed = cluster.here.cli("replay", "--target", "a", "--from", "1h", "-c", config)
     assert replayed.returncode == 0, replayed.stderr
     assert set(cluster.vendors["a"].keys().values()) == {2}
+
+
+STEADY = 5
+WINDOWS = [{"requests": STEADY, "seconds": 1}, {"requests": 20, "seconds": 6}]
+
+
+def test_one_rate_budget_for_all_nodes_also_when_its_owner_dies(cluster: Cluster) -> None:
+    """Three nodes accept for one target with a burst and a steady window; whoever owns it is killed twice."""
+    limits = [Limits([*alignments(w["requests"], w["seconds"]), Sliding(w["requests"], w["seconds"])]) for w in WINDOWS]
+    cluster.vendors["a"].limits = limits
+    cluster.limits["a"] = {"windows": WINDOWS}
+    nodes = ("one", "two", "three")
+    for node in nodes:
+        cluster.start(node)
+    until(lambda: sum(len(cluster.owned(node)) for node in nodes) == 4, 30)
+    number = 0
+    for _ in range(2):
+        for _ in range(40):
+            cluster.send(nodes[number % 3], number)
+            number += 1
+        owner = until(lambda: next((node for node in nodes if "a" in cluster.owned(node)), None))
+        kill(cluster.nodes[owner])
+        cluster.start(owner)
+    cluster.settled("one")
+    assert [one.violations for one in limits] == [0, 0]
+    assert cluster.vendors["a"].statuses.keys() == {202}
