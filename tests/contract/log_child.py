@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.errors import LogError
 from gateway.log.port import Log, Settlement
-from tests.contract.log_harness import ENGINES, TO_BOTH, TO_NONE, Harness, bodies, entry, key, letter, parked
+from tests.contract.log_harness import HARNESSES, TO_BOTH, TO_NONE, Harness, bodies, entry, key, letter, parked
 
 
 def say(value: Any) -> None:
@@ -109,4 +109,4 @@ async def main(harness: Harness, command: str, role: str, *words: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(ENGINES[sys.argv[1]](Path(sys.argv[2])), *sys.argv[3:]))
+    asyncio.run(main(HARNESSES[sys.argv[1]](Path(sys.argv[2])), *sys.argv[3:]))

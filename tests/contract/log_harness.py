@@ -10,7 +10,7 @@ import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -259,7 +259,26 @@ class JetStreamHarness(Harness):
         self.settings().view.mkdir()
 
 
+class ClusterHarness(JetStreamHarness):
+    """The journal on three servers, told by the one who has started them."""
+
+    def settings(self, number: int = 0, **more: Any) -> JetStreamSettings:
+        return super().settings(
+            number,
+            **{
+                "servers": tuple(os.environ[CLUSTER].split()),
+                "replicas": 3,
+                "publish_s": 20.0,
+                "connect_s": 15,
+                **more,
+            },
+        )
+
+
+CLUSTER: Final = "GATEWAY_TEST_CLUSTER"
+"""URLs of the three servers."""
 ENGINES: Final[dict[str, type[Harness]]] = {"SqliteHarness": SqliteHarness, "JetStreamHarness": JetStreamHarness}
+HARNESSES: Final[dict[str, type[Harness]]] = {**ENGINES, "ClusterHarness": ClusterHarness}
 
 
 class Child:
@@ -285,10 +304,14 @@ class Child:
             raise AssertionError(self._errors.read().decode())
         return json.loads(line)
 
-    def rest(self) -> list[Any]:
-        """Return all it says until it ends; a last line cut off by a kill is left out."""
+    def each(self) -> Iterator[Any]:
+        """Yield what it says until it ends; a last line cut off by a kill is left out."""
         assert self._process.stdout is not None
-        return [json.loads(line) for line in self._process.stdout if line.endswith(b"\n")]
+        return (json.loads(line) for line in self._process.stdout if line.endswith(b"\n"))
+
+    def rest(self) -> list[Any]:
+        """Return all it says until it ends."""
+        return list(self.each())
 
     def go_on(self) -> None:
         """Let it do the next thing."""
@@ -304,6 +327,10 @@ class Child:
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream is not None and not stream.closed:
                 stream.close()
+
+    def kill_now(self) -> None:
+        """Kill it while another thread hears the rest of what it says."""
+        self._process.kill()
 
     def kill_and_hear(self) -> list[Any]:
         """Kill it and return what it had said."""
@@ -363,6 +390,13 @@ async def bodies(log: Log, target: str, after: int = 0) -> list[str]:
 async def places(log: Log) -> list[int]:
     """Return the places of the events that are held, in order, after a 0: the first event's is ``places(log)[1]``."""
     return [0, *(seq for seq, _ in await log.scan(0, 10_000, 1 << 30))]
+
+
+def content(harness: JetStreamHarness, number: int) -> dict[str, list[Any]]:
+    """Return all rows of a node's view, but for which node has sent what."""
+    with closing(sqlite3.connect(harness.settings(number).view)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in tables if name != "nodes"}
 
 
 async def balance(log: Log) -> dict[str, dict[str, int]]:

@@ -78,6 +78,36 @@ class Server:
             self._process = None
 
 
+class Cluster:
+    """Three servers on loopback that keep everything three times."""
+
+    def __init__(self, folder: Path) -> None:
+        ports = [free_port() for _ in range(3)]
+        routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports)
+        self.servers = [
+            Server(
+                folder / f"server-{number}",
+                f"server-{number}",
+                cluster=f"cluster {{ name: three, listen: 127.0.0.1:{port}, routes: [{routes}] }}\n",
+            )
+            for number, port in enumerate(ports)
+        ]
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return tuple(server.url for server in self.servers)
+
+    def start(self) -> None:
+        """Start all; they elect whoever leads after that."""
+        for server in self.servers:
+            server.start()
+
+    def kill(self) -> None:
+        """End all."""
+        for server in self.servers:
+            server.kill()
+
+
 def shared() -> Server:
     """Return the one server of these tests, started when it is first asked for."""
     global _SHARED

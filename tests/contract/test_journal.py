@@ -3,9 +3,8 @@
 import asyncio
 import random
 import signal
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from tests.contract.log_harness import (
     JetStreamHarness,
     balance,
     bodies,
+    content,
     entry,
     key,
     letter,
@@ -75,13 +75,6 @@ async def client() -> AsyncIterator[Client]:
         yield made
     finally:
         await made.close()
-
-
-def content(harness: JetStreamHarness, number: int) -> dict[str, list[Any]]:
-    """Return all rows of a node's view, but for which node has sent what."""
-    with closing(sqlite3.connect(harness.settings(number).view)) as connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in tables if name != "nodes"}
 
 
 async def first_of(harness: JetStreamHarness) -> int:

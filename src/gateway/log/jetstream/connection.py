@@ -16,6 +16,8 @@ AGAIN_S: Final = 0.2
 """Between attempts to connect."""
 PING_S: Final = 5
 """Between looks at a silent connection; two without an answer end it."""
+ANSWER_S: Final = 2.0
+"""For an answer of the servers about streams, consumers and buckets."""
 CLOSE_S: Final = 2.0
 CANCEL_S: Final = 0.2
 
@@ -28,7 +30,7 @@ class Connection:
         """Why there is no connection; None when there is one."""
         self._settings = settings
         self._client = Client()
-        self._jetstream = self._client.jetstream()
+        self._jetstream = self._client.jetstream(timeout=ANSWER_S)
         self._closing = False
         self._reviving: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[], None]] = []
@@ -79,7 +81,7 @@ class Connection:
     async def _connect(self) -> None:
         settings = self._settings
         self._client = Client()
-        self._jetstream = self._client.jetstream()
+        self._jetstream = self._client.jetstream(timeout=ANSWER_S)
         await self._client.connect(
             servers=list(settings.servers),
             name=f"event gateway, {settings.stream}",

@@ -12,6 +12,7 @@ from typing import Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
 
 import msgspec
 import nats.errors
+from nats.js import api
 
 from gateway.errors import LogError, LogUnavailable
 from gateway.log import once, operations, owners, reader
@@ -176,11 +177,7 @@ class JetStreamLog(Engine):
         Raises:
             LogError: the servers cannot say, or it takes too long.
         """
-        try:
-            info = await self._connection.jetstream.stream_info(self._settings.stream)
-        except (nats.errors.Error, TimeoutError) as error:
-            raise LogError(f"{self._name}: {self._settings.redacted(error)}") from error
-        await self._reach(info.state.last_seq)
+        await self._reach((await self._state()).last_seq)
 
     async def _reach(self, sequence: int) -> None:
         try:
@@ -300,6 +297,9 @@ class JetStreamLog(Engine):
     def _name(self) -> str:
         return self._settings.name
 
+    async def _state(self) -> api.StreamState:
+        return await stream.state(self._connection.jetstream, self._settings)
+
     def _call_all(self) -> None:
         for wake in self._wakes:
             wake()
@@ -334,8 +334,8 @@ class JetStreamLog(Engine):
     async def _begin_anew(self) -> None:
         """Make the view of the newest snapshot that can be used, or of nothing when the stream still holds all."""
         into = self._path.with_name(f"{self._path.name}.new")
+        state = await self._state()
         try:
-            state = (await self._connection.jetstream.stream_info(self._settings.stream)).state
             snapshots = [one for one in await self._snapshots.newest() if one + 1 >= state.first_seq]
         except (nats.errors.Error, TimeoutError) as error:
             raise LogError(f"{self._name}: {self._settings.redacted(error)}") from error
@@ -373,10 +373,7 @@ class JetStreamLog(Engine):
         """
         given_up = time.monotonic() + LOST_S
         while True:
-            try:
-                last: int = (await self._connection.jetstream.stream_info(self._settings.stream)).state.last_seq
-            except (nats.errors.Error, TimeoutError) as error:
-                raise LogError(f"{self._name}: {self._settings.redacted(error)}") from error
+            last: int = (await self._state()).last_seq
             if last >= self._view.sequence:
                 return last
             if time.monotonic() >= given_up:

@@ -1,16 +1,21 @@
 """The stream that holds the journal: made if it is missing, checked if it is there."""
 
+import asyncio
 import secrets
-from typing import Any, Final
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 import nats.errors
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, BadRequestError, NotFoundError
-from nats.js.errors import Error as JetStreamError
 
 from gateway.errors import LogError
 from gateway.log.jetstream.settings import JetStreamSettings
 
+T = TypeVar("T")
+
+AGAIN_S: Final = 0.2
 DUPLICATE_WINDOW_S: Final = 120.0
 _IDENTITY: Final = "event-gateway"
 """The key of the stream's metadata under which a stream is told from another of the same name."""
@@ -43,19 +48,45 @@ async def ready(jetstream: JetStreamContext, settings: JetStreamSettings, *, cre
     Raises:
         LogError: there is none and none is to be made, it is not as it has to be, or the servers cannot say.
     """
-    try:
+
+    async def work() -> api.StreamInfo:
         info = await _found(jetstream, settings)
         if info is None:
             if not create:
                 raise LogError(f"there is no log in {settings.name}")
             info = await _made(jetstream, settings)
-        info = await _checked(jetstream, settings, info)
-    except (nats.errors.Error, TimeoutError) as error:
-        raise LogError(f"{settings.name} cannot be used as a log: {settings.redacted(error)}") from error
+        return await _checked(jetstream, settings, info)
+
+    info = await answered(work, settings)
     identity = (info.config.metadata or {}).get(_IDENTITY)
     if identity is None:
         raise LogError(f"{settings.name} cannot be used as a log: it is another program's stream")
     return identity
+
+
+async def answered(work: Callable[[], Awaitable[T]], settings: JetStreamSettings) -> T:
+    """Return what the servers answer, asking again while they have no leader.
+
+    Raises:
+        LogError: they refuse, or nobody has answered after `connect_s`.
+    """
+    end = time.monotonic() + settings.connect_s
+    while True:
+        try:
+            return await work()
+        except (nats.errors.Error, TimeoutError) as error:
+            if refused(error) or time.monotonic() >= end:
+                raise LogError(f"{settings.name} cannot be used as a log: {settings.redacted(error)}") from error
+        await asyncio.sleep(AGAIN_S)
+
+
+async def state(jetstream: JetStreamContext, settings: JetStreamSettings) -> api.StreamState:
+    """Return what the stream holds.
+
+    Raises:
+        LogError: nobody can say.
+    """
+    return (await answered(lambda: jetstream.stream_info(settings.stream), settings)).state
 
 
 async def _found(jetstream: JetStreamContext, settings: JetStreamSettings) -> api.StreamInfo | None:
@@ -97,6 +128,3 @@ async def _checked(jetstream: JetStreamContext, settings: JetStreamSettings, inf
 def refused(error: BaseException) -> bool:
     """Tell whether the servers say for sure that a message is not stored, and that asking again is no use."""
     return isinstance(error, APIError) and (error.code != 503 or error.err_code in FULL)
-
-
-__all__ = ["FULL", "JetStreamError", "ready", "refused", "wanted"]
