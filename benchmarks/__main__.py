@@ -1,12 +1,12 @@
 """All benchmarks, one after the other; names as arguments choose some.
 
-python -m benchmarks [accept] [translate] [routing] [expressions] [delivery] [log] [whole] [backlog]
+python -m benchmarks [accept] [translate] [routing] [expressions] [delivery] [log] [journal] [whole] [backlog]
 """
 
 import sys
 from collections.abc import Callable
 
-from benchmarks import accept, backlog, delivery, expressions, log, routing, translate, whole
+from benchmarks import accept, backlog, delivery, expressions, journal, log, routing, translate, whole
 
 ALL: dict[str, Callable[[], None]] = {
     "accept": accept.main,
@@ -15,6 +15,7 @@ ALL: dict[str, Callable[[], None]] = {
     "expressions": expressions.main,
     "delivery": delivery.main,
     "log": log.main,
+    "journal": journal.main,
     "whole": whole.main,
     "backlog": backlog.main,
 }

@@ -46,6 +46,12 @@ class Server:
     def url(self) -> str:
         return f"nats://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> "Server":
         """Start it, and wait until it answers."""
         with (self._folder / "server.log").open("ab") as log:
