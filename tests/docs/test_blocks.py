@@ -121,6 +121,7 @@ def test_the_configuration_page_names_every_key() -> None:
         config.Listen,
         config.Admin,
         config.LogConfig,
+        config.JetStreamConfig,
         config.Retention,
         config.Duplicates,
         config.LoggingConfig,

@@ -27,8 +27,9 @@ class Section(NamedTuple):
 
 
 LEAST_RECEIPTS: Final = 1 << 20
-LEAST_STREAM: Final = 64 << 20
 """Bytes of a file of receipts that is worth having."""
+LEAST_STREAM: Final = 64 << 20
+"""Bytes of a stream that is worth having."""
 
 Found = list[tuple[Rule, Section]]
 """Rules in order, each with the piece of a file it was read from."""
@@ -47,6 +48,9 @@ def check_rules(rules: Found, config: Checked) -> Iterator[Problem]:
         seen.add(rule.name)
         yield from _check_sources(rule, section, config)
         yield from _check_targets(rule, section, config)
+        if rule.require is not None and config.log.jetstream is not None:
+            text = "needs log.sqlite: nodes that share a stream do not share what permissions people have given"
+            yield document.problem((*place, "require"), text, at_key=True)
         yield from check_examples(rule, document, place, config)
 
 

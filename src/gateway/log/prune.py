@@ -12,6 +12,10 @@ CHUNK: Final = 500
 """Events looked at in one step."""
 HOLD_LEASE_S: Final = 7 * 86_400
 """A hold that nobody has renewed for so long is void: what kept it is gone from the configuration."""
+AT_NODE: Final = "@"
+"""Between the name of a hold and that of its node, where there are several."""
+NODE_LEASE_S: Final = 6 * 3_600
+"""The same for a hold of one node among several: the others go on without it."""
 
 
 class Retention(Struct, frozen=True):
@@ -87,5 +91,8 @@ def passed_by_all(connection: sqlite3.Connection, now: float) -> int:
         following = reader.next_place(connection, name, place)
         if following is not None:
             end = min(end, following - 1)
-    (held,) = connection.execute("SELECT min(place) FROM holds WHERE at > ?", ((now - HOLD_LEASE_S) * 1000,)).fetchone()
+    (held,) = connection.execute(
+        "SELECT min(place) FROM holds WHERE at > iif(instr(name, ?), ?, ?)",
+        (AT_NODE, (now - NODE_LEASE_S) * 1000, (now - HOLD_LEASE_S) * 1000),
+    ).fetchone()
     return end if held is None else min(end, int(held))

@@ -29,7 +29,7 @@ from gateway.log.locks import Locks
 from gateway.log.operations import Operation
 from gateway.log.owners import Owners
 from gateway.log.port import Entry, Role, Settlement
-from gateway.log.prune import Pruner, Retention
+from gateway.log.prune import AT_NODE, Pruner, Retention
 from gateway.log.timing import Timing
 
 __all__ = ["JetStreamLog", "JetStreamSettings"]
@@ -205,6 +205,10 @@ class JetStreamLog(Engine):
             Stolen: another does.
         """
         await self._do(operations.SETTLE_AS, self._node, target, settlement)
+
+    async def hold(self, name: str, place: int | None) -> None:
+        """Keep all events after a place for a reader of this node: each node's readers have their own places."""
+        await super().hold(f"{name}{AT_NODE}{self._node}", place)
 
     async def owners(self) -> Owners:
         """Return who owns what."""
