@@ -69,6 +69,9 @@ class Slot(NamedTuple):
     type: ValueType
 
 
+_NO_FIELDS: Final[Mapping[str, Any]] = {}
+
+
 class Lifted(Struct, eq=False):
     """What a table took out of a vendor's object, by canonical part, and the rest of it."""
 
@@ -76,16 +79,22 @@ class Lifted(Struct, eq=False):
     rest: dict[str, Any] = {}
     raw: Raw = {}
 
-    def commerce(self, items: tuple[Item, ...] = (), **more: Any) -> Commerce | None:
-        """Return the commerce part; `items` come before a product that stood flat in the object."""
+    def commerce(self, items: tuple[Item, ...] = (), more: Mapping[str, Any] = _NO_FIELDS) -> Commerce | None:
+        """Return the commerce part.
+
+        Args:
+            items: come before a product that stood flat in the object.
+            more: fields that win over those of the object.
+        """
         parts = self.parts
-        if "commerce" in parts:
-            more = {**parts["commerce"], **more} if more else parts["commerce"].copy()
+        fields = parts.get("commerce") or _NO_FIELDS
+        if more:
+            fields = {**fields, **more}
         if item := parts.get("item"):
-            more["items"] = (*items, Item(**item)) if items else (Item(**item),)
-        elif items:
-            more["items"] = items
-        return Commerce(**more) if more else None
+            items = (*items, Item(**item))
+        if items:
+            return Commerce(**fields, items=items)
+        return Commerce(**fields) if fields else None
 
     def context(self, **more: Any) -> Context:
         """Return the context part."""
