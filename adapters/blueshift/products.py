@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from gateway.adapter import Lifted
+from gateway.adapter import Lifted, Loss
 from gateway.event import Item
 
-from .names import Lost, put_aside
+from .names import put_aside
 from .wire import FLAT_TABLE, LINE_TABLE, meaning
 
 LINES: Final = ("products", "items")
@@ -126,7 +126,7 @@ def _ids(items: Sequence[Item], key: str) -> list[str]:
 # --- out -------------------------------------------------------------------------------------------------
 
 
-def write(items: Sequence[Item], form: Any, raw: Raw, *, flat: bool, lost: list[Lost]) -> dict[str, Any]:
+def write(items: Sequence[Item], form: Any, raw: Raw, *, flat: bool, lost: list[Loss]) -> dict[str, Any]:
     """Return the keys that name these products.
 
     Args:
@@ -163,7 +163,7 @@ def _fits(items: Sequence[Item], main: str) -> bool:
     return field is None or all(item == Item(**{field: getattr(item, field)}) for item in items)
 
 
-def _write_all(items: Sequence[Item], raw: Raw, *, flat: bool, lost: list[Lost]) -> dict[str, Any]:
+def _write_all(items: Sequence[Item], raw: Raw, *, flat: bool, lost: list[Loss]) -> dict[str, Any]:
     """Write both ids everywhere: Blueshift's catalog is keyed by the one, its SDKs send the other."""
     if flat and len(items) == 1:
         return _write_flat(_with_both_ids(items[0]), raw, lost)
@@ -178,11 +178,11 @@ def _with_both_ids(item: Item) -> Item:
     return replace(item, sku=item.sku or item.product_id, product_id=item.product_id or item.sku)
 
 
-def _write_lines(items: Sequence[Item], raw: Raw, lost: list[Lost], *, report: bool) -> list[dict[str, Any]]:
+def _write_lines(items: Sequence[Item], raw: Raw, lost: list[Loss], *, report: bool) -> list[dict[str, Any]]:
     return [_write_line(item, f"commerce.items[{index}]", raw, lost, report) for index, item in enumerate(items)]
 
 
-def _write_line(item: Item, at: str, raw: Raw, lost: list[Lost], report: bool) -> dict[str, Any]:
+def _write_line(item: Item, at: str, raw: Raw, lost: list[Loss], report: bool) -> dict[str, Any]:
     """Return one line; with `report`, free keys that mean something in it are reported."""
     row: dict[str, Any] = {}
     LINE_TABLE.lower("item", item, raw, row, None, at)
@@ -194,11 +194,11 @@ def _write_line(item: Item, at: str, raw: Raw, lost: list[Lost], report: bool) -
         read = meaning("line", key) if report else None
         if read is not None:
             reason = f"Blueshift takes it for {read}."
-            lost.append(Lost(f"{at}.properties.{key}", "renamed", reason, key))
+            lost.append(Loss(0, f"{at}.properties.{key}", "renamed", reason, key))
     return row
 
 
-def _write_flat(item: Item, raw: Raw, lost: list[Lost]) -> dict[str, Any]:
+def _write_flat(item: Item, raw: Raw, lost: list[Loss]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     FLAT_TABLE.lower("item", item, raw, out, None, "commerce.items[0]")
     for key, value in item.properties.items():

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk
+from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, losses_of
 
 from .encode_event import Written, job_of, kept_of, options_of, write_event
 from .limits import EVENT_BODY_SENT, PAST_BODY_SENT, PAST_EVENTS
-from .names import ORDER_STATUS, Lost
+from .names import ORDER_STATUS
 from .times import read_time, write_seconds
 from .wire import VOCABULARY, Json, as_json
 
@@ -34,18 +34,15 @@ def encode_events(events: Sequence[Event], settings: Settings) -> list[Encoded]:
 def _live(index: int, event: Event, settings: Settings) -> Encoded:
     written = write_event(job_of(event, settings))
     if event.occurred_at is not None and not (_is_order(event) and "date" in written.params):
-        written.lost.append(Lost("occurred_at", "dropped", "Yespo takes a live event's time of arrival for its time."))
+        written.lost.append(
+            Loss(0, "occurred_at", "dropped", "Yespo takes a live event's time of arrival for its time.")
+        )
     body = fit(written, {})
-    return Encoded(events=(index,), body=body, lost=losses(index, written.lost))
+    return Encoded(events=(index,), body=body, lost=losses_of(index, written.lost))
 
 
 def _is_order(event: Event) -> bool:
     return VOCABULARY.encode(event).name in ORDER_STATUS
-
-
-def losses(index: int, lost: Sequence[Lost]) -> tuple[Loss, ...]:
-    """Return the losses of the event of that index."""
-    return tuple([Loss(index, *one) for one in lost]) if lost else ()
 
 
 def fit(written: Written, more: Json) -> bytes:
@@ -81,7 +78,9 @@ def _leave_out(name: str, written: Written) -> None:
     del written.params[name]
     path = written.free[name]
     written.lost[:] = [one for one in written.lost if one.path != path]
-    written.lost.append(Lost(path, "dropped", "Yespo takes at most 20 kB per event, and this was among the largest."))
+    written.lost.append(
+        Loss(0, path, "dropped", "Yespo takes at most 20 kB per event, and this was among the largest.")
+    )
 
 
 def _body(written: Written, more: Json) -> bytes:
@@ -109,13 +108,13 @@ def encode_past(events: Sequence[Event], settings: Settings) -> list[Encoded]:
         Encoded(
             events=tuple(cut),
             body=_FRAME[0] + b",".join(parts[cut.start : cut.stop]) + _FRAME[1],
-            lost=tuple(loss for index in cut for loss in losses(index, written[index][1])),
+            lost=tuple([loss for index in cut for loss in losses_of(index, written[index][1])]),
         )
         for cut in cuts
     ]
 
 
-def _past(event: Event, settings: Settings) -> tuple[bytes, list[Lost]]:
+def _past(event: Event, settings: Settings) -> tuple[bytes, list[Loss]]:
     moment = event.occurred_at
     if moment is None:
         raise EncodeError("Yespo's past events need a time, and the event has none")
@@ -128,7 +127,7 @@ def _past(event: Event, settings: Settings) -> tuple[bytes, list[Lost]]:
     if written.key is None:
         raise EncodeError("Yespo's past events need a key, and no identifier of the event is one that it takes")
     if moment.microsecond and not any(one.path == "occurred_at" for one in written.lost):
-        written.lost.append(Lost("occurred_at", "coerced", "Yespo keeps whole seconds.", "occurred"))
+        written.lost.append(Loss(0, "occurred_at", "coerced", "Yespo keeps whole seconds.", "occurred"))
     before = kept_of(event).get("occurred")
     same = before is not None and read_time(before) == moment
     return fit(written, {"occurred": before if same else write_seconds(moment)}), written.lost

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from gateway.adapter import Encoded, EncodeError, Event, Settings, chunk
+from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, losses_of
 
-from .encode import losses
 from .encode_event import Job, Written, job_of, write_event
 from .limits import ORDERS, ORDERS_BODY_SENT
-from .names import IDENTIFIERS, ORDER_STATUS, Lost
+from .names import IDENTIFIERS, ORDER_STATUS
 from .order import INFO, ITEMS, MEMBERS, NUMBERS, SOURCES, TEXTS, is_number
 from .times import read_time, write_seconds
 from .wire import Json, as_json
@@ -37,13 +36,13 @@ def encode_orders(events: Sequence[Event], settings: Settings) -> list[Encoded]:
         Encoded(
             events=tuple(cut),
             body=_FRAME[0] + b",".join(parts[cut.start : cut.stop]) + _FRAME[1],
-            lost=tuple(loss for index in cut for loss in losses(index, written[index][1])),
+            lost=tuple([loss for index in cut for loss in losses_of(index, written[index][1])]),
         )
         for cut in cuts
     ]
 
 
-def _order(event: Event, settings: Settings) -> tuple[Json, list[Lost]]:
+def _order(event: Event, settings: Settings) -> tuple[Json, list[Loss]]:
     base = job_of(event, settings)
     job = Job(event=event, shape=base.shape, kept=base.kept, native=base.native, wrap=False)
     written = write_event(job)
@@ -84,7 +83,7 @@ def _put_aside(name: str, value: Any, info: Json, written: Written) -> None:
     info[place] = _text(value)
     path = written.free.get(name)
     if path is not None:
-        written.lost.append(Lost(path, "renamed", f"In an order {name} is something else.", f"{INFO}.{place}"))
+        written.lost.append(Loss(0, path, "renamed", f"In an order {name} is something else.", f"{INFO}.{place}"))
 
 
 def _write_info(name: str, value: Any, info: Json, written: Written) -> None:
@@ -101,7 +100,7 @@ def _text(value: Any) -> str:
 def _report_text(name: str, value: Any, place: str, written: Written) -> None:
     path = written.free.get(name)
     if path is not None and not isinstance(value, (str, dict, list)):
-        written.lost.append(Lost(path, "coerced", "An order keeps it as text.", place))
+        written.lost.append(Loss(0, path, "coerced", "An order keeps it as text.", place))
 
 
 def _drop_identifier(name: str, written: Written) -> None:
@@ -112,7 +111,7 @@ def _drop_identifier(name: str, written: Written) -> None:
     }.get(IDENTIFIERS[name.lower()])
     if path is not None:
         reason = "Yespo finds the contact of an order by external id, e-mail address or phone number."
-        written.lost.append(Lost(path, "dropped", reason))
+        written.lost.append(Loss(0, path, "dropped", reason))
 
 
 def _complete(event: Event, order: Json) -> None:
@@ -130,6 +129,6 @@ def _restore(event: Event, order: Json, kept: Mapping[str, Any]) -> None:
     order.setdefault("status", ORDER_STATUS[event.name])
 
 
-def _without_own(lost: list[Lost]) -> list[Lost]:
+def _without_own(lost: list[Loss]) -> list[Loss]:
     """Return the losses without those of entries of our residue that an order does put back."""
     return [one for one in lost if not one.path.startswith(("residue.yespo.top", "residue.yespo.info"))]
