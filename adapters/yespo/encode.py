@@ -126,7 +126,7 @@ def _past(event: Event, settings: Settings) -> tuple[bytes, list[Loss]]:
     written = write_event(job_of(event, settings))
     if written.key is None:
         raise EncodeError("Yespo's past events need a key, and no identifier of the event is one that it takes")
-    if moment.microsecond and not any(one.path == "occurred_at" for one in written.lost):
+    if moment.microsecond and "occurred_at" not in [one.path for one in written.lost]:
         written.lost.append(Loss(0, "occurred_at", "coerced", "Yespo keeps whole seconds.", "occurred"))
     before = kept_of(event).get("occurred")
     same = before is not None and read_time(before) == moment

@@ -25,6 +25,7 @@ from .names import (
     IDENTIFIERS,
     NAME_PARAM,
     ORDER_STATUS,
+    PRIORITY,
     STATUSES,
     is_legal,
     resolved,
@@ -126,7 +127,10 @@ def _key(who: dict[str, str], job: Job) -> str | None:
         raise EncodeError("Yespo needs a contact id, an external id, an e-mail address, a phone number or a push token")
     if job.native:
         return resolved(who)
-    return resolved({field: text for field, text in who.items() if is_legal(text)})
+    for field in PRIORITY:
+        if field in who and is_legal(who[field]):
+            return who[field]
+    return None
 
 
 # --- fields and free values ------------------------------------------------------------------------------
@@ -154,15 +158,22 @@ def _write_fields(job: Job, written: Written) -> None:
 
 def _complete_rows(shape: Shape, items: tuple[Item, ...], fields: Json, lost: list[Loss]) -> None:
     """Give each row what Yespo requires of one: a product id, a category as text."""
-    key = next((key for key in LINE_KEYS if isinstance(fields.get(key), list)), None)
-    if key is None or shape.lines is None or len(fields[key]) != len(items):
+    rows = _rows(fields)
+    if shape.lines is None or len(rows) != len(items):
         return
     slots = _slots(shape.lines.each)
-    for at, (row, item) in enumerate(zip(fields[key], items, strict=True)):
+    for at, item in enumerate(items):
         if item.product_id is None and item.sku is not None:
-            row[slots["item.product_id"]] = item.sku
+            rows[at][slots["item.product_id"]] = item.sku
         if item.categories:
-            _join(row, slots["item.categories"], item.categories, f"{_ITEMS}[{at}].categories", lost)
+            _join(rows[at], slots["item.categories"], item.categories, f"{_ITEMS}[{at}].categories", lost)
+
+
+def _rows(fields: Json) -> list[Json]:
+    for key in LINE_KEYS:
+        if key in fields and isinstance(rows := fields[key], list):
+            return rows
+    return []
 
 
 @lru_cache(maxsize=16)
@@ -178,7 +189,8 @@ def _join(row: Json, key: str, names: tuple[str, ...], path: str, lost: list[Los
 
 def _judge(job: Job, fields: Json, homeless: frozenset[str], written: Written) -> None:
     """Put properties aside whose names are taken, and report those that Yespo reads as something else."""
-    event, shape, native = job.event, job.shape, job.native
+    event, shape, native, params, free = job.event, job.shape, job.native, written.params, written.free
+    identify = event.kind == "identify"
     mapped = _mapped(shape.table)
     for key, value in event.properties.items():
         path = f"properties.{key}"
@@ -186,19 +198,16 @@ def _judge(job: Job, fields: Json, homeless: frozenset[str], written: Written) -
             _put_aside(key, value, path, "property_", fields, written)
         elif key in mapped:
             continue
-        elif key in written.params or (not native and _is_reserved(shape, key, value)) or not 0 < len(key) <= _LONGEST:
+        elif key in params or not 0 < len(key) <= _LONGEST or (not native and _is_reserved(shape, key, value)):
             fields.pop(key, None)
             _put_aside(key, value, path, "property_", fields, written)
         else:
-            written.free[key] = path
-            _report_meaning(job, key, path, written.lost)
-
-
-def _report_meaning(job: Job, key: str, path: str, lost: list[Loss]) -> None:
-    if job.event.kind == "identify":
-        lost.append(Loss(0, path, "renamed", "Yespo takes it for an attribute of the contact.", key))
-    elif not job.native and (read := _meaning(job.shape.table, key)) is not None:
-        lost.append(Loss(0, path, "renamed", f"Yespo takes it for {read}.", key))
+            free[key] = path
+            if identify:
+                reason = "Yespo takes it for an attribute of the contact."
+                written.lost.append(Loss(0, path, "renamed", reason, key))
+            elif not native and (read := _meaning(shape.table, key)) is not None:
+                written.lost.append(Loss(0, path, "renamed", f"Yespo takes it for {read}.", key))
 
 
 _LONGEST: Final = NAME_LENGTH.value
@@ -219,14 +228,25 @@ _RESERVED: Final = frozenset({CONSENT, "contactJson", *LINE_KEYS, *NAME_PARAM.va
 
 def _is_reserved(shape: Shape, key: str, value: Any) -> bool:
     """Tell whether a parameter of this name steers Yespo, so that a free value must not have it."""
+    if _steers(NESTED.get(shape.vendor_name), key):
+        return True
+    if key not in _OF_ORDERS or shape.name not in ORDER_STATUS:
+        return False
+    return key == "date" or not (isinstance(value, str) and value in STATUSES)
+
+
+_OF_ORDERS: Final = ("status", "date")
+
+
+@lru_cache(maxsize=4_096)
+def _steers(nested: str | None, key: str) -> bool:
+    """Tell the same of any event; `nested` is the parameter in which those of its type have others.
+
+    Cached, so the key must be a short one.
+    """
     if key in _RESERVED or key.lower() in IDENTIFIERS:
         return True
-    nested = NESTED.get(shape.vendor_name)
-    if nested is not None and (key == nested or key.startswith(f"{nested}.")):
-        return True
-    if key == "status":
-        return shape.name in ORDER_STATUS and not (isinstance(value, str) and value in STATUSES)
-    return key == "date" and shape.name in ORDER_STATUS
+    return nested is not None and (key == nested or key.startswith(f"{nested}."))
 
 
 @lru_cache(maxsize=256)

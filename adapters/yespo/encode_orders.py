@@ -29,7 +29,7 @@ def encode_orders(events: Sequence[Event], settings: Settings) -> list[Encoded]:
     written = [_order(event, settings) for event in events]
     parts = [as_json(order) for order, _ in written]
     frame = len(_FRAME[0]) + len(_FRAME[1])
-    if any(len(part) + frame >= ORDERS_BODY_SENT.value for part in parts):
+    if max(map(len, parts), default=0) + frame >= ORDERS_BODY_SENT.value:
         raise EncodeError(f"the order is larger than the {ORDERS_BODY_SENT.value:,} bytes that we send at once")
     cuts = chunk(parts, max_events=ORDERS.value, max_body=ORDERS_BODY_SENT.value, frame=frame)
     return [
@@ -44,7 +44,7 @@ def encode_orders(events: Sequence[Event], settings: Settings) -> list[Encoded]:
 
 def _order(event: Event, settings: Settings) -> tuple[Json, list[Loss]]:
     base = job_of(event, settings)
-    job = Job(event=event, shape=base.shape, kept=base.kept, native=base.native, wrap=False)
+    job = Job(base.event, base.shape, base.kept, base.native, wrap=False) if base.wrap else base
     written = write_event(job)
     order: Json = {}
     info: Json = {}
@@ -63,8 +63,11 @@ def _order(event: Event, settings: Settings) -> tuple[Json, list[Loss]]:
     return order, _without_own(written.lost)
 
 
+_CHECKED: Final = TEXTS | NUMBERS
+
+
 def _write_member(name: str, value: Any, order: Json, info: Json, written: Written, *, native: bool) -> None:
-    if native or name not in TEXTS | NUMBERS:
+    if native or name not in _CHECKED:
         order[name] = value
     elif name in NUMBERS:
         if isinstance(value, Decimal) or is_number(value):
@@ -131,4 +134,7 @@ def _restore(event: Event, order: Json, kept: Mapping[str, Any]) -> None:
 
 def _without_own(lost: list[Loss]) -> list[Loss]:
     """Return the losses without those of entries of our residue that an order does put back."""
-    return [one for one in lost if not one.path.startswith(("residue.yespo.top", "residue.yespo.info"))]
+    return [one for one in lost if not one.path.startswith(_OWN)]
+
+
+_OWN: Final = ("residue.yespo.top", "residue.yespo.info")

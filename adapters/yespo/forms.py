@@ -107,15 +107,19 @@ def close_params(shape: Shape, fields: Json, kept: Mapping[str, Any], *, native:
     param = NESTED.get(shape.vendor_name)
     if param is not None and (not native or param in forms):
         _nest(param, fields)
-    for key in [key for key in fields if key in LINE_KEYS]:
-        form = forms.get(key) if native else OBJECT if key == ONE else ARRAY if wrap else None
-        fields[key] = _closed(fields[key], form)
-    if native:
-        for name in [name for name in texts if name in fields]:
+    for key in LINE_KEYS:
+        if key in fields:
+            form = forms.get(key) if native else OBJECT if key == ONE else ARRAY if wrap else None
+            if form is not None:
+                fields[key] = _closed(fields[key], form)
+    if not native:
+        texts = _OWN_TEXTS if shape.vendor_name in TEXT_TYPES else {}
+    for name in texts:
+        if name in fields:
             _write_text(name, texts[name], fields)
-    elif shape.vendor_name in TEXT_TYPES:
-        for name in [name for name in fields if name in STRUCTURES]:
-            _write_text(name, True, fields)
+
+
+_OWN_TEXTS: Final = dict.fromkeys(STRUCTURES, True)
 
 
 def _nest(param: str, fields: Json) -> None:

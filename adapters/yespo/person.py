@@ -26,6 +26,9 @@ _KEYS: Final = dict(VOCABULARY.table("person_written").paths())
 _PLACE: Final = "profile.location."
 _PERSON_FIELDS: Final = {path: path.removeprefix("profile.") for path in _KEYS if not path.startswith(_PLACE)}
 _PLACE_FIELDS: Final = {path: path.removeprefix(_PLACE) for path in _KEYS if path.startswith(_PLACE)}
+_PERSON_LOSSES: Final = [Loss(0, path, "renamed", BECOMES_PARAM, _KEYS[path]) for path in _PERSON_FIELDS]
+_PLACE_LOSSES: Final = [Loss(0, path, "renamed", BECOMES_PARAM, _KEYS[path]) for path in _PLACE_FIELDS]
+_place_values: Final = attrgetter(*_PLACE_FIELDS.values())
 _person_values: Final = attrgetter(*_PERSON_FIELDS.values())
 _NOBODY: Final = _person_values(EMPTY_PROFILE)
 _read_values: Final = attrgetter(*(path.removeprefix("profile.") for path, _ in READ.paths()))
@@ -53,14 +56,18 @@ def identifiers(profile: Profile, lost: list[Loss], *, native: bool) -> dict[str
     ids = profile.vendor_ids
     if ids:
         _own_ids(ids, found, lost)
-    for field in ("user_id", "email", "phone"):
-        value = getattr(profile, field)
-        if value is not None:
-            found[field] = value
-    if profile.push_tokens:
-        found["push_token"] = profile.push_tokens[0]
-        reason = "A Yespo event belongs to one device."
-        lost += [Loss(0, f"profile.push_tokens[{at}]", "dropped", reason) for at in range(1, len(profile.push_tokens))]
+    if profile.user_id is not None:
+        found["user_id"] = profile.user_id
+    if profile.email is not None:
+        found["email"] = profile.email
+    if profile.phone is not None:
+        found["phone"] = profile.phone
+    tokens = profile.push_tokens
+    if tokens:
+        found["push_token"] = tokens[0]
+        if len(tokens) > 1:
+            reason = "A Yespo event belongs to one device."
+            lost += [Loss(0, f"profile.push_tokens[{at}]", "dropped", reason) for at in range(1, len(tokens))]
     if CONTACT_KEY in ids:
         found["contact_key"] = ids[CONTACT_KEY]
     if not native and found:
@@ -82,19 +89,21 @@ def _make_legal(found: dict[str, str], lost: list[Loss]) -> None:
 
     An e-mail address with an apostrophe stays: most accounts take it.
     """
-    for field in list(found):
-        path = _PATHS.get(field, f"profile.{field}")
-        if identifier(found[field]) is None:
-            lost.append(Loss(0, path, "dropped", _NULL))
+    for field, text in list(found.items()):
+        if identifier(text) is None:
+            lost.append(Loss(0, _PATHS[field], "dropped", _NULL))
             del found[field]
         elif field == "phone":
             _write_phone(found, lost)
-        elif field in CHECKED and field != "email" and not is_legal(found[field]):
-            lost.append(Loss(0, path, "dropped", _ILLEGAL))
+        elif field in CHECKED and field != "email" and not is_legal(text):
+            lost.append(Loss(0, _PATHS[field], "dropped", _ILLEGAL))
             del found[field]
 
 
 _PATHS: Final = {
+    "user_id": "profile.user_id",
+    "email": "profile.email",
+    "phone": "profile.phone",
     "contact_id": f"profile.vendor_ids.{SLUG}",
     "contact_key": f"profile.vendor_ids.{CONTACT_KEY}",
     "push_token": "profile.push_tokens[0]",
@@ -136,12 +145,13 @@ def write_person(profile: Profile, raw: Json, out: Json, lost: list[Loss]) -> No
     _WRITTEN.lower("profile", profile, raw, out, [])
     if profile.location is not None:
         _WRITTEN.lower("profile.location", profile.location, raw, out, [])
-    for path, field in _PERSON_FIELDS.items():
-        if getattr(profile, field) is not None:
-            lost.append(Loss(0, path, "renamed", BECOMES_PARAM, _KEYS[path]))
-    for path, field in _PLACE_FIELDS.items():
-        if profile.location is not None and getattr(profile.location, field) is not None:
-            lost.append(Loss(0, path, "renamed", BECOMES_PARAM, _KEYS[path]))
+    for value, loss in zip(_person_values(profile), _PERSON_LOSSES, strict=True):
+        if value is not None:
+            lost.append(loss)
+    if profile.location is not None:
+        for value, loss in zip(_place_values(profile.location), _PLACE_LOSSES, strict=True):
+            if value is not None:
+                lost.append(loss)
     _write_foreign_ids(profile, out, lost)
 
 

@@ -258,11 +258,16 @@ _NESTS: Final = (dict, list, tuple)
 
 
 def _collect(value: Any, path: str, found: list[tuple[str, Any]]) -> None:
-    is_object = isinstance(value, dict)
-    head, tail = (f"{path}." if path else "", "") if is_object else (f"{path}[", "]")
-    for name, inner in value.items() if is_object else enumerate(value):
-        at = f"{head}{name}{tail}"
+    if isinstance(value, dict):
+        head = f"{path}." if path else ""
+        for name, inner in value.items():
+            if inner and isinstance(inner, _NESTS):
+                _collect(inner, f"{head}{name}", found)
+            else:
+                found.append((f"{head}{name}", inner))
+        return
+    for index, inner in enumerate(value):
         if inner and isinstance(inner, _NESTS):
-            _collect(inner, at, found)
+            _collect(inner, f"{path}[{index}]", found)
         else:
-            found.append((at, inner))
+            found.append((f"{path}[{index}]", inner))
