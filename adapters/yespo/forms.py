@@ -85,14 +85,17 @@ def _open_lines(keys: tuple[str, ...], flat: Json, texts: Texts, keep: Json, for
             keep[key] = sent if text is None else json_bytes(sent).decode() if text is True else text
 
 
+_OBJECTS: Final = frozenset({dict})
+
+
 def _rows(key: str, value: Any) -> tuple[list[Any] | None, str | None]:
     """Return the rows of a product list and the form it came in; None when it is none."""
     if isinstance(value, list):
-        return (value, None) if all(isinstance(row, dict) for row in value) else (None, None)
+        return (value, None) if _OBJECTS.issuperset(map(type, value)) else (None, None)
     if not isinstance(value, dict):
         return None, None
     inner = value.get(ARRAY)
-    if len(value) == 1 and isinstance(inner, list) and all(isinstance(row, dict) for row in inner):
+    if len(value) == 1 and isinstance(inner, list) and _OBJECTS.issuperset(map(type, inner)):
         return inner, ARRAY
     return ([value], OBJECT) if key == ONE and value else (None, None)
 
