@@ -145,7 +145,7 @@ def read_event(
         kind=shape.kind,
         name=name,
         received_at=request.received_at,
-        source=_origin(request.source, endpoint),
+        source=Origin(name=request.source, vendor=SLUG, endpoint=endpoint),
         occurred_at=occurred_at,
         profile=profile,
         commerce=commerce,
@@ -154,11 +154,6 @@ def read_event(
         properties={} if shape.kind == "identify" else lifted.properties(),
         residue={SLUG: kept} if kept else {},
     )
-
-
-@lru_cache(maxsize=256)
-def _origin(source: str, endpoint: str) -> Origin:
-    return Origin(name=source, vendor=SLUG, endpoint=endpoint)
 
 
 def _keep(kept: Json, lifted: Lifted, sent: Sent, forms: Json, hidden: Json) -> None:
