@@ -70,21 +70,8 @@ def _read_lines(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
 
 
 def _read_rows(rows: Sequence[dict[str, Any]], raw: Raw) -> tuple[Item, ...]:
-    items: list[Item] = []
-    for row in rows:
-        line = LINE_TABLE.lift(row)
-        if line.raw:
-            _keep_raw(line, len(items), raw)
-        fields = line.parts.get("item") or {}
-        if line.rest:
-            fields["properties"] = line.rest
-        items.append(Item(**fields))
-    return tuple(items)
-
-
-def _keep_raw(line: Lifted, index: int, raw: Raw) -> None:
-    for path, spelling in line.raw.items():
-        raw[f"commerce.items[{index}].{path.removeprefix('item.')}"] = spelling
+    lift = LINE_TABLE.lift_item
+    return tuple([lift(row, raw, f"commerce.items[{index}]") for index, row in enumerate(rows)])
 
 
 def _read_flat(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
@@ -92,7 +79,8 @@ def _read_flat(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
         return None
     flat = FLAT_TABLE.lift(lifted.rest)
     lifted.rest = flat.rest
-    _keep_raw(flat, 0, lifted.raw)
+    for path, spelling in flat.raw.items():
+        lifted.raw[f"commerce.items[0].{path.removeprefix('item.')}"] = spelling
     return (Item(**flat.parts["item"]),), FLAT
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from gateway import event as canonical
 from gateway.event import Commerce, Context, Item, Profile
-from gateway.table_code import Lifter, Place, Row, Writer, lifter, writer
+from gateway.table_code import ItemLifter, Lifter, Place, Row, Writer, item_lifter, lifter, writer
 from gateway.values import FREE, ValueType, type_of
 
 Raw = dict[str, Any]
@@ -148,6 +148,9 @@ types, how others are taken, types that leave no trace, path."""
 _NOTHING: Final[frozenset[type]] = frozenset()
 _NULL: Final = type(None)
 
+_OF_LINES: Final = frozenset({"item", "properties"})
+"""Parts of a table of product lines."""
+
 _OFTEN: Final = 32
 """So many objects with the same keys are taken apart key by key, before a function is written for their like."""
 _SELDOM: Final = 1_000
@@ -174,6 +177,7 @@ class Table:
         inner = tuple([(field, self._parts[part].rows) for part, field in _CONTEXT_PARTS.items()])
         self._write_context = writer(self._parts["context"].rows, inner)
         self._lifters: dict[tuple[str, ...], Lifter] = {}
+        self._item_lifters: dict[tuple[str, ...], ItemLifter] = {}
         self._met: dict[int, int] = {}
         """How often objects came that no function could take apart, by the hash of their keys."""
 
@@ -216,6 +220,24 @@ class Table:
         self._meet(keys, source)
         return self._lift(source)
 
+    def lift_item(self, source: Mapping[str, Any], raw: Raw, at: str) -> Item:
+        """Return the product line that an object is, when the table is one of lines.
+
+        Args:
+            source: the vendor's object.
+            raw: receives unusual spellings.
+            at: the line's canonical path.
+        """
+        known = self._item_lifters.get(tuple(source))
+        if known is not None and (item := known(source.values(), raw, at)) is not None:
+            return item  # type: ignore[no-any-return]  # it is an `Item`
+        lifted = self.lift(source)
+        for path, spelling in lifted.raw.items():
+            raw[f"{at}.{path.removeprefix('item.')}"] = spelling
+        fields = lifted.parts.get("item") or _NO_FIELDS
+        properties = lifted.properties()
+        return Item(**fields, properties=properties) if properties else Item(**fields)
+
     def _meet(self, keys: tuple[str, ...], source: Mapping[str, Any]) -> None:
         """Count an object; write a function for its like when it is one of many."""
         if not 0 < len(keys) <= _KEYS:
@@ -233,13 +255,17 @@ class Table:
         rest = self._take(source).rest
         if sum(map(len, keys)) > _LETTERS or not self._free_names.isdisjoint(rest):
             return
-        written = lifter(keys, [self._place(key, type(source[key]), key in rest) for key in keys], Lifted)
+        places = [self._place(key, type(source[key]), key in rest) for key in keys]
+        written = lifter(keys, places, Lifted)
         if written(source.values()) is None:
             return
         if len(self._lifters) >= _LIFTERS:
             self._lifters.clear()
+            self._item_lifters.clear()
             self._met.clear()
         self._lifters[keys] = written
+        if self._by_part.keys() <= _OF_LINES:
+            self._item_lifters[keys] = item_lifter(keys, places, Item)
 
     def _place(self, key: str, kind: type, stays: bool) -> Place | None:
         if key not in self._by_key:

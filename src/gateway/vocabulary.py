@@ -105,8 +105,8 @@ class Shape:
             return ()
         if self._flat or key != lines.at:
             raw[ITEMS] = [key]
-        lift = lines.each.lift
-        return tuple([_lift_line(lift(row), index, raw) for index, row in enumerate(rest.pop(key))])
+        lift = lines.each.lift_item
+        return tuple([lift(row, raw, f"{ITEMS}[{index}]") for index, row in enumerate(rest.pop(key))])
 
     def lower(self, event: Event, raw: Raw) -> tuple[dict[str, Any], list[str]]:
         """Return the vendor's flat properties of an event and the canonical paths that found no key.
@@ -152,10 +152,12 @@ class Shape:
 
     def _lower_items(self, items: tuple[Item, ...], raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
         flat = self._flat_index(items, raw) if self._flat else None
-        if flat is None or len(items) > 1:
+        if flat is None:
+            self._lower_lines(range(len(items)), items, raw, out, lost)
+            return
+        if len(items) > 1:
             self._lower_lines([index for index in range(len(items)) if index != flat], items, raw, out, lost)
-        if flat is not None:
-            self._lower_flat(flat, items[flat], raw, out, lost)
+        self._lower_flat(flat, items[flat], raw, out, lost)
 
     def _lower_lines(
         self, rows: Sequence[int], items: tuple[Item, ...], raw: Raw, out: dict[str, Any], lost: list[str]
@@ -164,7 +166,8 @@ class Shape:
             lost.extend(f"{ITEMS}[{index}]" for index in rows)
             return
         key = raw[ITEMS][0] if ITEMS in raw else self.lines.at
-        out[key] = [_lower_line(self.lines.each, f"{ITEMS}[{index}]", items[index], raw, lost) for index in rows]
+        each = self.lines.each
+        out[key] = [_lower_line(each, f"{ITEMS}[{index}]", items[index], raw, lost) for index in rows]
 
     def _flat_index(self, items: Sequence[Item], raw: Raw) -> int | None:
         """Return which product stands flat in the object: the one that did, else the only one."""
@@ -193,16 +196,6 @@ def _lower_beside(index: int, item: Item, out: dict[str, Any], lost: list[str]) 
 
 def _are_rows(value: Any) -> bool:
     return isinstance(value, list) and set(map(type, value)) == _OBJECTS
-
-
-def _lift_line(line: Lifted, index: int, raw: Raw) -> Item:
-    if line.raw:
-        for path, spelling in line.raw.items():
-            raw[f"{ITEMS}[{index}].{path.removeprefix('item.')}"] = spelling
-    fields = line.parts.get("item") or {}
-    if properties := line.properties():
-        return Item(**fields, properties=properties)
-    return Item(**fields)
 
 
 def _lower_line(table: Table, at: str, item: Item, raw: Raw, lost: list[str]) -> dict[str, Any]:
