@@ -97,8 +97,13 @@ def _open(fields: dict[str, Any], keys: Mapping[str, str], currency: Any) -> boo
 
 def close_money(fields: dict[str, Any], currency: str | None) -> bool:
     """Put flat amounts back into objects; tell whether there were any."""
+    flats = [flat for flat in _FLAT if flat in fields]
+    if _METHOD in fields:
+        flats.append(_METHOD)
+    if len(flats) > 1:
+        flats = [key for key in fields if key in FLAT_KEYS]
     found = False
-    for flat in [key for key in fields if key in FLAT_KEYS]:
+    for flat in flats:
         if flat == _METHOD:
             fields["paymentInfo"] = {"method": fields.pop(flat)}
         else:
