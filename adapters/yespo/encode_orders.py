@@ -48,13 +48,19 @@ def _order(event: Event, settings: Settings) -> tuple[Json, list[Loss]]:
     written = write_event(job)
     order: Json = {}
     info: Json = {}
+    as_they_are = MEMBERS if job.native else _UNCHECKED
     for name, value in written.params.items():
-        if name in MEMBERS:
-            _write_member(name, value, order, info, written, native=job.native)
+        if name in as_they_are:
+            order[name] = value
+        elif name in MEMBERS:
+            _write_member(name, value, order, info, written)
         elif name.lower() in IDENTIFIERS:
             _drop_identifier(name, written)
+        elif type(value) is str:
+            info[name] = value
         else:
-            _write_info(name, value, info, written)
+            info[name] = _text(value)
+            _report_text(name, value, f"{INFO}.{name}", written)
     if not job.native:
         _complete(event, order)
     _restore(event, order, job.kept)
@@ -63,13 +69,11 @@ def _order(event: Event, settings: Settings) -> tuple[Json, list[Loss]]:
     return order, _without_own(written.lost)
 
 
-_CHECKED: Final = TEXTS | NUMBERS
+_UNCHECKED: Final = MEMBERS - TEXTS - NUMBERS
 
 
-def _write_member(name: str, value: Any, order: Json, info: Json, written: Written, *, native: bool) -> None:
-    if native or name not in _CHECKED:
-        order[name] = value
-    elif name in NUMBERS:
+def _write_member(name: str, value: Any, order: Json, info: Json, written: Written) -> None:
+    if name in NUMBERS:
         if isinstance(value, Decimal) or is_number(value):
             order[name] = value
         else:
@@ -87,11 +91,6 @@ def _put_aside(name: str, value: Any, info: Json, written: Written) -> None:
     path = written.free.get(name)
     if path is not None:
         written.lost.append(Loss(0, path, "renamed", f"In an order {name} is something else.", f"{INFO}.{place}"))
-
-
-def _write_info(name: str, value: Any, info: Json, written: Written) -> None:
-    info[name] = _text(value)
-    _report_text(name, value, f"{INFO}.{name}", written)
 
 
 def _text(value: Any) -> str:

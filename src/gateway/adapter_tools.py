@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -46,12 +46,8 @@ def parse_unix(seconds: float) -> datetime | None:
         return None
 
 
-_number_encoder = msgspec.json.Encoder(decimal_format="number")
-
-
-def json_bytes(value: Any) -> bytes:
-    """Return compact JSON; Decimals become numbers with all their digits."""
-    return _number_encoder.encode(value)
+json_bytes: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(decimal_format="number").encode
+"""Returns compact JSON; Decimals become numbers with all their digits."""
 
 
 def chunk(parts: Sequence[bytes], *, max_events: int, max_body: int, frame: int) -> list[range]:

@@ -49,7 +49,6 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
 """What a table can name in each closed part."""
 
 _CONTEXT_PARTS: Final = {name: sys.intern(name[8:]) for name in STRUCTS if name[:8] == "context."}
-_CONTEXT: Final = frozenset({"context", *_CONTEXT_PARTS})
 
 
 class Spelling(Struct, frozen=True, rename={"as_": "as"}, forbid_unknown_fields=True):
@@ -99,13 +98,12 @@ class Lifted(Struct, eq=False):
     def context(self, **more: Any) -> Context:
         """Return the context part."""
         parts = self.parts
-        if not more and _CONTEXT.isdisjoint(parts):
-            return canonical.EMPTY_CONTEXT
-        fields = {**parts["context"], **more} if "context" in parts else more
-        for name in parts:
-            if name in _CONTEXT_PARTS and (inner := parts[name]):
-                fields[_CONTEXT_PARTS[name]] = STRUCTS[name](**inner)
-        return Context(**fields) if fields else canonical.EMPTY_CONTEXT
+        if "context" in parts:
+            more = {**parts["context"], **more}
+        for name, field in _CONTEXT_PARTS.items():
+            if name in parts and (inner := parts[name]):
+                more[field] = STRUCTS[name](**inner)
+        return Context(**more) if more else canonical.EMPTY_CONTEXT
 
     def profile(self, **more: Any) -> Profile:
         """Return the profile part; traits are not taken from `rest` unless given."""
