@@ -30,6 +30,8 @@ class _Part(Struct, frozen=True):
 
 def encode_event(events: Sequence[Event], settings: Settings) -> list[Encoded]:  # noqa: ARG001 - the port's signature
     """Return one call of ``/api/v1/event`` per event."""
+    if len(events) == 1:
+        return [_single(_part(0, write_event(events[0]), 0))]
     return [_single(part) for part in _parts(events, write_event, 0)]
 
 

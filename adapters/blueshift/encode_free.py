@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 from typing import Any, Final
 
 from gateway.adapter import Event, Loss
-from gateway.event import leaves
+from gateway.event import leaf_paths
 
 from . import products
 from .names import put_aside
@@ -125,4 +125,4 @@ def _report_residue(event: Event, kept: Kept, lost: list[Loss]) -> None:
         others = {} if vendor == SLUG else {key: value for key, value in held.items() if key != "raw"}
         if others:
             reason = f"Only {vendor} knows what it means."
-            lost.extend(Loss(0, path, "dropped", reason) for path, _ in leaves(others, f"residue.{vendor}"))
+            lost += [Loss(0, path, "dropped", reason) for path in leaf_paths(others, f"residue.{vendor}")]

@@ -50,6 +50,9 @@ def encode_transactions(events: Sequence[Event], settings: Settings) -> list[Enc
 
 def _batches(events: Sequence[Event], settings: Settings, write: _Write, most: int) -> list[Encoded]:
     options = settings.options or TARGET_DEFAULTS
+    if len(events) == 1:
+        one = write(events[0], options)
+        return [Encoded(events=(0,), body=b"[" + _bytes(one.body) + b"]", lost=tuple(one.lost))]
     written = [write(event, options) for event in events]
     parts = [_bytes(one.body) for one in written]
     cuts = chunk(parts, max_events=most, max_body=_LARGEST, frame=_FRAME)

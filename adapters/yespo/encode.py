@@ -13,9 +13,9 @@ from .encode_event import Written, job_of, kept_of, options_of, write_event
 from .limits import EVENT_BODY_SENT, PAST_BODY_SENT, PAST_EVENTS
 from .names import ORDER_STATUS
 from .times import read_time, write_seconds
-from .wire import VOCABULARY, Json, as_json
+from .wire import VOCABULARY, Json, Param, as_json
 
-_FRAME: Final = (b'{"events":[', b"]}")
+_TAIL: Final = b"]}"
 _LARGEST: Final = EVENT_BODY_SENT.value
 
 
@@ -87,7 +87,7 @@ def _body(written: Written, more: Json) -> bytes:
     head: Json = {"eventTypeKey": written.type}
     if written.key is not None:
         head["keyValue"] = written.key
-    params = [{"name": name, "value": value} for name, value in written.params.items()]
+    params = [*map(Param, written.params, written.params.values())]
     return as_json({**head, "params": params, **more} if more else {**head, "params": params})
 
 
@@ -101,13 +101,20 @@ def encode_past(events: Sequence[Event], settings: Settings) -> list[Encoded]:
         EncodeError: as `encode_events`; or an event lies too far back, in the future, or has no key or no time.
     """
     written = [_past(event, settings) for event in events]
+    return batches(written, b'{"events":[', PAST_EVENTS.value, PAST_BODY_SENT.value)
+
+
+def batches(written: Sequence[tuple[bytes, list[Loss]]], head: bytes, most: int, max_body: int) -> list[Encoded]:
+    """Return requests that hold these events, each with its losses, in a list after `head`."""
+    if len(written) == 1:
+        part, lost = written[0]
+        return [Encoded(events=(0,), body=head + part + _TAIL, lost=tuple(lost))]
     parts = [part for part, _ in written]
-    frame = len(_FRAME[0]) + len(_FRAME[1])
-    cuts = chunk(parts, max_events=PAST_EVENTS.value, max_body=PAST_BODY_SENT.value, frame=frame)
+    cuts = chunk(parts, max_events=most, max_body=max_body, frame=len(head) + len(_TAIL))
     return [
         Encoded(
             events=tuple(cut),
-            body=_FRAME[0] + b",".join(parts[cut.start : cut.stop]) + _FRAME[1],
+            body=head + b",".join(parts[cut.start : cut.stop]) + _TAIL,
             lost=tuple([loss for index in cut for loss in losses_of(index, written[index][1])]),
         )
         for cut in cuts

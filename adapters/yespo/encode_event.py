@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.adapter import EncodeError, Event, Loss, Settings, Shape, derive_uuid
-from gateway.event import EMPTY_PROFILE, Item, leaves
+from gateway.event import EMPTY_PROFILE, Item, leaf_paths
 
 from .decode_event import CONSENT, implied_consent
 from .forms import LINE_KEYS, NESTED, ONE, close_params
@@ -348,7 +348,7 @@ def report_residue(event: Event, lost: list[Loss], *own: str) -> None:
             reason = f"Only {vendor} knows what it means."
             others = {key: value for key, value in held.items() if key != "raw"}
         if others:
-            lost += [Loss(0, path, "dropped", reason) for path, _ in leaves(others, f"residue.{vendor}")]
+            lost += [Loss(0, path, "dropped", reason) for path in leaf_paths(others, f"residue.{vendor}")]
 
 
 ELSEWHERE: Final = frozenset({"top", "info", "row", "channels", "fields", "bulk", "form"})

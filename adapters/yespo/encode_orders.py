@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, losses_of
+from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings
 
+from .encode import batches
 from .encode_event import Job, Written, job_of, write_event
 from .limits import ORDERS, ORDERS_BODY_SENT
 from .names import IDENTIFIERS, ORDER_STATUS
@@ -17,7 +18,8 @@ from .order import INFO, ITEMS, MEMBERS, NUMBERS, SOURCES, TEXTS, is_number
 from .times import read_time, write_seconds
 from .wire import Json, as_json
 
-_FRAME: Final = (b'{"orders":[', b"]}")
+_HEAD: Final = b'{"orders":['
+_LARGEST: Final = ORDERS_BODY_SENT.value - len(_HEAD) - len(b"]}")
 
 
 def encode_orders(events: Sequence[Event], settings: Settings) -> list[Encoded]:
@@ -26,20 +28,12 @@ def encode_orders(events: Sequence[Event], settings: Settings) -> list[Encoded]:
     Raises:
         EncodeError: an event says nobody whom Yespo takes.
     """
-    written = [_order(event, settings) for event in events]
-    parts = [as_json(order) for order, _ in written]
-    frame = len(_FRAME[0]) + len(_FRAME[1])
-    if max(map(len, parts), default=0) + frame >= ORDERS_BODY_SENT.value:
-        raise EncodeError(f"the order is larger than the {ORDERS_BODY_SENT.value:,} bytes that we send at once")
-    cuts = chunk(parts, max_events=ORDERS.value, max_body=ORDERS_BODY_SENT.value, frame=frame)
-    return [
-        Encoded(
-            events=tuple(cut),
-            body=_FRAME[0] + b",".join(parts[cut.start : cut.stop]) + _FRAME[1],
-            lost=tuple([loss for index in cut for loss in losses_of(index, written[index][1])]),
-        )
-        for cut in cuts
-    ]
+    orders = [_order(event, settings) for event in events]
+    written = [(as_json(order), lost) for order, lost in orders]
+    for part, _ in written:
+        if len(part) >= _LARGEST:
+            raise EncodeError(f"the order is larger than the {ORDERS_BODY_SENT.value:,} bytes that we send at once")
+    return batches(written, _HEAD, ORDERS.value, ORDERS_BODY_SENT.value)
 
 
 def _order(event: Event, settings: Settings) -> tuple[Json, list[Loss]]:
