@@ -122,7 +122,9 @@ def _report_residue(event: Event, kept: Kept, lost: list[Loss]) -> None:
         reason = "Blueshift's own Segment integration leaves it out."
         lost.append(Loss(0, f"residue.{SLUG}.segment", "dropped", reason))
     for vendor, held in event.residue.items():
-        others = {} if vendor == SLUG else {key: value for key, value in held.items() if key != "raw"}
+        if vendor == SLUG:
+            continue
+        others = {key: value for key, value in held.items() if key != "raw"} if "raw" in held else held
         if others:
             reason = f"Only {vendor} knows what it means."
             lost += [Loss(0, path, "dropped", reason) for path in leaf_paths(others, f"residue.{vendor}")]

@@ -33,6 +33,7 @@ FLAT_EVENTS: Final = frozenset({
 })  # fmt: skip
 """Events whose single product stands flat."""
 
+_FIRST: Final = "commerce.items[0]"
 _ID_KEYS: Final = tuple(IDS)
 _OBJECTS: Final = frozenset({dict})
 _FORMS: Final = (*LINES, *IDS, FLAT)
@@ -70,8 +71,9 @@ def _read_lines(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
 
 
 def _read_rows(rows: Sequence[dict[str, Any]], raw: Raw) -> tuple[Item, ...]:
-    lift = LINE_TABLE.lift_item
-    return tuple([lift(row, raw, f"commerce.items[{index}]") for index, row in enumerate(rows)])
+    if len(rows) == 1:
+        return (LINE_TABLE.lift_item(rows[0], raw, _FIRST),)
+    return tuple([LINE_TABLE.lift_item(row, raw, f"commerce.items[{index}]") for index, row in enumerate(rows)])
 
 
 def _read_flat(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
@@ -107,8 +109,7 @@ def _take_mirrors(rest: dict[str, Any], items: Sequence[Item]) -> list[str]:
 
 def _ids(items: Sequence[Item], key: str) -> list[str]:
     first, second = ("product_id", "sku") if key == "product_ids" else ("sku", "product_id")
-    ids = [getattr(item, first) or getattr(item, second) for item in items]
-    return [one for one in ids if one is not None]
+    return [one for item in items if (one := getattr(item, first) or getattr(item, second)) is not None]
 
 
 # --- out -------------------------------------------------------------------------------------------------
@@ -167,6 +168,8 @@ def _with_both_ids(item: Item) -> Item:
 
 
 def _write_lines(items: Sequence[Item], raw: Raw, lost: list[Loss], *, report: bool) -> list[dict[str, Any]]:
+    if len(items) == 1:
+        return [_write_line(items[0], _FIRST, raw, lost, report)]
     return [_write_line(item, f"commerce.items[{index}]", raw, lost, report) for index, item in enumerate(items)]
 
 

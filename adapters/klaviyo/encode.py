@@ -50,6 +50,8 @@ def events(batch: Sequence[Event], settings: Settings) -> list[Encoded]:  # noqa
     Raises:
         EncodeError: an event names nobody, has no name or an impossible time, or is too large.
     """
+    if len(batch) == 1:
+        return [_single(0, batch[0])]
     return [_single(index, event) for index, event in enumerate(batch)]
 
 

@@ -29,6 +29,8 @@ def encode_event(events: Sequence[Event], settings: Settings) -> list[Encoded]:
         EncodeError: an event says neither e-mail address nor ``_id``, or is too large or nested too deep.
     """
     options = _options(settings)
+    if len(events) == 1:
+        return [_event(0, events[0], options)]
     return [_event(index, event, options) for index, event in enumerate(events)]
 
 

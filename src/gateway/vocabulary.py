@@ -105,8 +105,7 @@ class Shape:
             return ()
         if self._flat or key != lines.at:
             raw[ITEMS] = [key]
-        lift = lines.each.lift_item
-        return tuple([lift(row, raw, f"{ITEMS}[{index}]") for index, row in enumerate(rest.pop(key))])
+        return _read_lines(lines.each, rest.pop(key), raw)
 
     def lower(self, event: Event, raw: Raw) -> tuple[dict[str, Any], list[str]]:
         """Return the vendor's flat properties of an event and the canonical paths that found no key.
@@ -167,7 +166,10 @@ class Shape:
             return
         key = raw[ITEMS][0] if ITEMS in raw else self.lines.at
         each = self.lines.each
-        out[key] = [_lower_line(each, f"{ITEMS}[{index}]", items[index], raw, lost) for index in rows]
+        if len(items) == 1:
+            out[key] = [_lower_line(each, _FIRST, items[0], raw, lost)]
+        else:
+            out[key] = [_lower_line(each, f"{ITEMS}[{index}]", items[index], raw, lost) for index in rows]
 
     def _flat_index(self, items: Sequence[Item], raw: Raw) -> int | None:
         """Return which product stands flat in the object: the one that did, else the only one."""
@@ -192,6 +194,13 @@ def _lower_beside(index: int, item: Item, out: dict[str, Any], lost: list[str]) 
     """Write the free values of a product that stands flat; the event's own keys are not theirs."""
     lost += [f"{ITEMS}[{index}].properties.{key}" for key in item.properties if key in out]
     out.update({key: value for key, value in item.properties.items() if key not in out})
+
+
+def _read_lines(each: Table, rows: Sequence[Mapping[str, Any]], raw: Raw) -> tuple[Item, ...]:
+    """Return product lines; `raw` receives unusual spellings."""
+    if len(rows) == 1:
+        return (each.lift_item(rows[0], raw, _FIRST),)
+    return tuple([each.lift_item(row, raw, f"{ITEMS}[{index}]") for index, row in enumerate(rows)])
 
 
 def _are_rows(value: Any) -> bool:
