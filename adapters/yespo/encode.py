@@ -5,6 +5,7 @@ Sources, read 2026-11-21: docs.yespo.io/docs/how-use-v1event-api-resource, /how-
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, losses_of
@@ -121,12 +122,17 @@ def batches(written: Sequence[tuple[bytes, list[Loss]]], head: bytes, most: int,
     ]
 
 
+@cache
+def _days(count: int) -> timedelta:
+    return timedelta(days=count)
+
+
 def _past(event: Event, settings: Settings) -> tuple[bytes, list[Loss]]:
     moment = event.occurred_at
     if moment is None:
         raise EncodeError("Yespo's past events need a time, and the event has none")
     depth = options_of(settings).past_depth_days
-    if event.received_at - moment > timedelta(days=depth):
+    if event.received_at - moment > _days(depth):
         raise EncodeError(f"Yespo stores past events of the last {depth} days, and this one is older")
     if moment > event.received_at:
         raise EncodeError("Yespo's past events cannot lie in the future")

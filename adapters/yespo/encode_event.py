@@ -183,7 +183,7 @@ def _slots(table: Any) -> Mapping[str, str]:
 
 def _join(row: Json, key: str, names: tuple[str, ...], path: str, lost: list[Loss]) -> None:
     row[key] = ",".join(names)
-    if any(name != name.strip() or "," in name for name in names) or not row[key]:
+    if [part.strip() for part in row[key].split(",")] != [*names] or not row[key]:
         lost.append(Loss(0, path, "coerced", "Yespo has one text for a product's categories.", key))
 
 

@@ -139,19 +139,18 @@ def write_identifiers(found: Mapping[str, str], spelled: Mapping[str, Any], out:
 
 def write_person(profile: Profile, raw: Json, out: Json, lost: list[Loss]) -> None:
     """Write what is known of the person besides identifiers."""
-    if _read_values(profile) == _UNKNOWN and profile.location is None and _person_values(profile) == _NOBODY:
+    values = _person_values(profile)
+    if values == _NOBODY and profile.location is None and _read_values(profile) == _UNKNOWN:
         _write_foreign_ids(profile, out, lost)
         return
     _WRITTEN.lower("profile", profile, raw, out, [])
     if profile.location is not None:
         _WRITTEN.lower("profile.location", profile.location, raw, out, [])
-    for value, loss in zip(_person_values(profile), _PERSON_LOSSES, strict=True):
-        if value is not None:
-            lost.append(loss)
+    if values != _NOBODY:
+        lost += [loss for value, loss in zip(values, _PERSON_LOSSES, strict=True) if value is not None]
     if profile.location is not None:
-        for value, loss in zip(_place_values(profile.location), _PLACE_LOSSES, strict=True):
-            if value is not None:
-                lost.append(loss)
+        place = _place_values(profile.location)
+        lost += [loss for value, loss in zip(place, _PLACE_LOSSES, strict=True) if value is not None]
     _write_foreign_ids(profile, out, lost)
 
 
