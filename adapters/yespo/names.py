@@ -25,7 +25,7 @@ _ILLEGAL_TYPE: Final = "Yespo's event types have up to 100 characters, and no qu
 
 def is_legal(text: str, most: int = KEY_LENGTH.value) -> bool:
     """Tell whether a type, a key or an identifier is one that Yespo takes."""
-    return len(text) <= most and _forbidden(text) is None
+    return len(text) <= most and (text.isalnum() or _forbidden(text) is None)
 
 
 # --- event types -----------------------------------------------------------------------------------------
