@@ -15,9 +15,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from gateway.adapter import Loss
 from gateway.event import ConsentChange
 
-from .names import GRANTED_BY_EVENT, Lost
+from .names import GRANTED_BY_EVENT
 from .times import read_time, write_time
 
 FLAGS: Final = {
@@ -113,7 +114,7 @@ def _take_time(body: dict[str, Any], key: str, sent: dict[str, Any]) -> Any:
 # --- out -------------------------------------------------------------------------------------------------
 
 
-def write(changes: Sequence[ConsentChange], lost: list[Lost]) -> dict[str, Any]:
+def write(changes: Sequence[ConsentChange], lost: list[Loss]) -> dict[str, Any]:
     """Return the keys that change these permissions; what they cannot say is appended to `lost`."""
     out: dict[str, Any] = {}
     writer = _Writer(out, lost, flat=sum(change.group is not None for change in changes) == 1)
@@ -123,7 +124,7 @@ def write(changes: Sequence[ConsentChange], lost: list[Lost]) -> dict[str, Any]:
 
 
 class _Writer:
-    def __init__(self, out: dict[str, Any], lost: list[Lost], *, flat: bool) -> None:
+    def __init__(self, out: dict[str, Any], lost: list[Loss], *, flat: bool) -> None:
         self._out = out
         self._lost = lost
         self._flat = flat
@@ -144,7 +145,7 @@ class _Writer:
         if key is None:
             key = f"unsubscribed_{channel}"
             reason = "Blueshift has no such channel: it keeps the flag as a plain attribute and does not act on it."
-            self._lost.append(Lost(f"{path}.channel", "coerced", reason, key))
+            self._lost.append(Loss(0, f"{path}.channel", "coerced", reason, key))
         self._put(path, key, not change.granted, change)
 
     def _add_every(self, path: str, change: ConsentChange) -> None:
@@ -171,7 +172,7 @@ class _Writer:
         group = _ILLEGAL.sub("_", change.group or "") or "_"
         if group != change.group:
             reason = "A group's id may hold letters, digits, - and _ only."
-            self._lost.append(Lost(f"{path}.group", "renamed", reason, f"{GROUPS}.id"))
+            self._lost.append(Loss(0, f"{path}.group", "renamed", reason, f"{GROUPS}.id"))
         if change.channel is not None:
             self._drop(f"{path}.channel", "A Blueshift group belongs to its own channel.")
         if self._flat and change.at is not None:
@@ -183,4 +184,4 @@ class _Writer:
         self._out.setdefault(GROUPS, []).append({"id": group, "subscribed": change.granted})
 
     def _drop(self, path: str, reason: str) -> None:
-        self._lost.append(Lost(path, "dropped", reason))
+        self._lost.append(Loss(0, path, "dropped", reason))

@@ -9,11 +9,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, json_bytes
+from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, json_bytes, losses_of
 
 from .encode_event import write_customer, write_event
 from .limits import BULK_BODY, BULK_EVENTS, CUSTOMER_ROWS
-from .names import Lost
 from .row import Written
 
 _EVENTS: Final = (b'{"events":[', b"]}")
@@ -26,11 +25,13 @@ class _Part(Struct, frozen=True):
 
     event: int
     body: bytes
-    lost: list[Lost]
+    lost: list[Loss]
 
 
 def encode_event(events: Sequence[Event], settings: Settings) -> list[Encoded]:  # noqa: ARG001 - the port's signature
     """Return one call of ``/api/v1/event`` per event."""
+    if len(events) == 1:
+        return [_single(_part(0, write_event(events[0]), 0))]
     return [_single(part) for part in _parts(events, write_event, 0)]
 
 
@@ -76,7 +77,7 @@ def _part(index: int, written: Written, frame: int) -> _Part:
 
 
 def _single(part: _Part) -> Encoded:
-    return Encoded(events=(part.event,), body=part.body, lost=_losses([part]) if part.lost else ())
+    return Encoded(events=(part.event,), body=part.body, lost=losses_of(part.event, part.lost))
 
 
 def _batches(parts: Sequence[_Part], frame: tuple[bytes, bytes], max_events: int) -> list[Encoded]:
@@ -91,6 +92,4 @@ def _batch(parts: Sequence[_Part], frame: tuple[bytes, bytes]) -> Encoded:
 
 
 def _losses(parts: Sequence[_Part]) -> tuple[Loss, ...]:
-    return tuple([
-        Loss(part.event, lost.path, lost.outcome, lost.reason, lost.to) for part in parts for lost in part.lost
-    ])  # fmt: skip
+    return tuple([loss for part in parts for loss in losses_of(part.event, part.lost)])

@@ -12,13 +12,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from gateway.adapter import EncodeError, Event, derive_uuid
+from gateway.adapter import EncodeError, Event, Loss, derive_uuid
 from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, Commerce, Profile, leaves
 
 from . import consent, products
 from .decode_event import read_key, read_tokens
 from .encode_free import write_free
-from .names import Lost, put_aside, write_name
+from .names import put_aside, write_name
 from .row import BECOMES_PROPERTY, BECOMES_TRAIT, OF_PERSONS, Kept, Written, kept_of
 from .times import read_since, read_time, write_arrival, write_time
 from .wire import CONTROL, LOWER_TABLE, PATH_KEYS, SLUG, VOCABULARY
@@ -58,9 +58,9 @@ def write_customer(event: Event) -> Written:
     _write_mapped(event, kept, written, customer=True)
     _report_name(event, written.lost)
     if event.occurred_at is not None:
-        written.lost.append(Lost("occurred_at", "dropped", "A customer row has no time of its own."))
+        written.lost.append(Loss(0, "occurred_at", "dropped", "A customer row has no time of its own."))
     if event.dedupe_key is not None:
-        written.lost.append(Lost("dedupe_key", "dropped", "A customer row is stored once however often it is sent."))
+        written.lost.append(Loss(0, "dedupe_key", "dropped", "A customer row is stored once however often it is sent."))
     _report_moved(event.commerce, "commerce", written.lost)
     _report_moved(None if event.context is EMPTY_CONTEXT else event.context, "context", written.lost)
     write_free(event, kept, written, customer=True)
@@ -93,7 +93,7 @@ def _write_key(event: Event, kept: Kept, written: Written) -> None:
         written.body["event_uuid"] = derive_uuid(event.id)
         if own is not None:
             reason = "Blueshift asks for a UUID; one is made of the event's id."
-            written.lost.append(Lost("dedupe_key", "coerced", reason, "event_uuid"))
+            written.lost.append(Loss(0, "dedupe_key", "coerced", reason, "event_uuid"))
 
 
 def _is_uuid(text: str) -> bool:
@@ -130,33 +130,33 @@ def _write_page_name(event: Event, written: Written) -> None:
         put_aside(written.body, key, event.name, "event_", "name", written.lost)
         return
     written.body[key] = event.name
-    written.lost.append(Lost("name", "renamed", "Blueshift calls every page and screen pageload.", key))
+    written.lost.append(Loss(0, "name", "renamed", "Blueshift calls every page and screen pageload.", key))
 
 
-def _report_name(event: Event, lost: list[Lost]) -> None:
+def _report_name(event: Event, lost: list[Loss]) -> None:
     if event.name not in (event.kind.capitalize(), ""):
-        lost.append(Lost("name", "dropped", f"Blueshift has one name for every {event.kind}."))
+        lost.append(Loss(0, "name", "dropped", f"Blueshift has one name for every {event.kind}."))
 
 
-def _report_moved(part: Struct | None, at: str, lost: list[Lost]) -> None:
+def _report_moved(part: Struct | None, at: str, lost: list[Loss]) -> None:
     """Report values that stand on a person in Blueshift: all that an identify or a customer row says is theirs."""
     if part is None:
         return
     for path, value in leaves(msgspec.to_builtins(part), at):
         if value is not None:
-            lost.append(Lost(path, "renamed", BECOMES_TRAIT, PATH_KEYS.get(path)))
+            lost.append(Loss(0, path, "renamed", BECOMES_TRAIT, PATH_KEYS.get(path)))
 
 
-def _report_person(who: Profile, lost: list[Lost]) -> None:
+def _report_person(who: Profile, lost: list[Loss]) -> None:
     """Report values of a person that stand on an event in Blueshift: its names for persons are ours there."""
     if who is EMPTY_PROFILE or (who.location is None and _person_values(who) == _NOBODY):
         return
     for path, field in _PERSON_FIELDS.items():
         if getattr(who, field) is not None:
-            lost.append(Lost(path, "renamed", BECOMES_PROPERTY, PATH_KEYS[path]))
+            lost.append(Loss(0, path, "renamed", BECOMES_PROPERTY, PATH_KEYS[path]))
     for path, field in _PLACE_FIELDS.items():
         if who.location is not None and getattr(who.location, field) is not None:
-            lost.append(Lost(path, "renamed", BECOMES_PROPERTY, PATH_KEYS[path]))
+            lost.append(Loss(0, path, "renamed", BECOMES_PROPERTY, PATH_KEYS[path]))
 
 
 _PERSON_PATHS: Final = [path for path, _ in VOCABULARY.table("person").paths()]
@@ -202,7 +202,7 @@ def _write_vendor_ids(ids: Mapping[str, str], written: Written) -> None:
             written.body[key] = own
             if vendor != SLUG:
                 reason = f"Blueshift keeps {vendor}'s id as a plain attribute."
-                written.lost.append(Lost(f"profile.vendor_ids.{vendor}", "renamed", reason, key))
+                written.lost.append(Loss(0, f"profile.vendor_ids.{vendor}", "renamed", reason, key))
 
 
 def _restore_dates(who: Profile, kept: Kept, out: dict[str, Any]) -> None:
@@ -228,7 +228,7 @@ def _write_tokens(tokens: tuple[str, ...], kept: Kept, written: Written, *, cust
         written.body["device_token"] = tokens[0]
         reason = "A Blueshift event belongs to one device."
         for index in range(1, len(tokens)):
-            written.lost.append(Lost(f"profile.push_tokens[{index}]", "dropped", reason))
+            written.lost.append(Loss(0, f"profile.push_tokens[{index}]", "dropped", reason))
 
 
 def _write_commerce(commerce: Commerce, name: str, kept: Kept, written: Written) -> None:

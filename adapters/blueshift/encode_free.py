@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from gateway.adapter import Event
-from gateway.event import leaves
+from gateway.adapter import Event, Loss
+from gateway.event import leaf_paths
 
 from . import products
-from .names import Lost, put_aside
+from .names import put_aside
 from .row import BECOMES_PROPERTY, BECOMES_TRAIT, OF_PERSONS, Kept, Written
 from .wire import CONTROL, LONGEST_KEY, SLUG, VOCABULARY, is_blank, is_private, meaning
 
@@ -114,15 +114,17 @@ def _fill(
         out[key] = value
         reason = judge(key) if judge else None
         if reason is not None:
-            written.lost.append(Lost(f"{at}.{key}", "renamed", reason, key))
+            written.lost.append(Loss(0, f"{at}.{key}", "renamed", reason, key))
 
 
-def _report_residue(event: Event, kept: Kept, lost: list[Lost]) -> None:
+def _report_residue(event: Event, kept: Kept, lost: list[Loss]) -> None:
     if "segment" in kept.all:
         reason = "Blueshift's own Segment integration leaves it out."
-        lost.append(Lost(f"residue.{SLUG}.segment", "dropped", reason))
+        lost.append(Loss(0, f"residue.{SLUG}.segment", "dropped", reason))
     for vendor, held in event.residue.items():
-        others = {} if vendor == SLUG else {key: value for key, value in held.items() if key != "raw"}
+        if vendor == SLUG:
+            continue
+        others = {key: value for key, value in held.items() if key != "raw"} if "raw" in held else held
         if others:
             reason = f"Only {vendor} knows what it means."
-            lost.extend(Lost(path, "dropped", reason) for path, _ in leaves(others, f"residue.{vendor}"))
+            lost += [Loss(0, path, "dropped", reason) for path in leaf_paths(others, f"residue.{vendor}")]

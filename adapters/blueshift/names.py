@@ -6,11 +6,9 @@ numeric value, at most 64 characters.
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from msgspec import Struct
-
-from gateway.adapter import EncodeError, Event, Shape
+from gateway.adapter import EncodeError, Event, Loss, Shape
 
 from .limits import NAME_LENGTH
 from .wire import UNNAMED, VOCABULARY
@@ -27,23 +25,14 @@ GRANTED_BY_EVENT: Final = {"subscribe": True, "unsubscribe": False}
 """Events whose name says a permission: for e-mail."""
 
 
-class Lost(Struct, frozen=True):
-    """What happened to one leaf of an event: a `Loss` before it is known which event of a batch it is."""
-
-    path: str
-    outcome: Literal["dropped", "coerced", "renamed"]
-    reason: str
-    to: str | None = None
-
-
-def put_aside(out: dict[str, Any], key: str, value: Any, prefix: str, path: str, lost: list[Lost]) -> None:
+def put_aside(out: dict[str, Any], key: str, value: Any, prefix: str, path: str, lost: list[Loss]) -> None:
     """Write a free value whose key is taken under a prefixed one, or not at all, and report it."""
     name = prefix + key
     if name in out:
-        lost.append(Lost(path, "dropped", f"{key!r} and {name!r} already stand for something else."))
+        lost.append(Loss(0, path, "dropped", f"{key!r} and {name!r} already stand for something else."))
         return
     out[name] = value
-    lost.append(Lost(path, "renamed", f"{key!r} stands for something else here.", name))
+    lost.append(Loss(0, path, "renamed", f"{key!r} stands for something else here.", name))
 
 
 def read_name(value: Any) -> str | None:
@@ -66,7 +55,7 @@ def survives(sent: Any) -> bool:
     return isinstance(sent, str) and (sent in _VENDOR_NAMES or (legal(sent) == sent and sent not in _OTHER_NAMES))
 
 
-def write_name(event: Event, kept: Mapping[str, Any], out: dict[str, Any], lost: list[Lost]) -> None:
+def write_name(event: Event, kept: Mapping[str, Any], out: dict[str, Any], lost: list[Loss]) -> None:
     """Write an event's name; one that came from Blueshift and is unchanged goes back as it was sent.
 
     Raises:
@@ -88,7 +77,7 @@ def _means(sent: Any, event: Event) -> bool:
     return (shape.kind, shape.name) == (event.kind, event.name)
 
 
-def _vendor_name(event: Event, lost: list[Lost]) -> str:
+def _vendor_name(event: Event, lost: list[Loss]) -> str:
     if event.kind != "track":
         return _name_of_kind(event, lost)
     known = _KNOWN.get(event.name)
@@ -101,15 +90,15 @@ def _is_of_email(event: Event, granted: bool) -> bool:
     return any((change.granted, change.channel, change.group) == (granted, "email", None) for change in event.consent)
 
 
-def _name_of_kind(event: Event, lost: list[Lost]) -> str:
+def _name_of_kind(event: Event, lost: list[Loss]) -> str:
     shape: Shape = VOCABULARY.encode(event)
     name = _FOR_KIND.get(event.kind, shape.vendor_name)
     if name != shape.vendor_name:
-        lost.append(Lost("kind", "renamed", f"Blueshift has no {event.kind} call of its own.", name))
+        lost.append(Loss(0, "kind", "renamed", f"Blueshift has no {event.kind} call of its own.", name))
     return name
 
 
-def _free_name(name: str, lost: list[Lost]) -> str:
+def _free_name(name: str, lost: list[Loss]) -> str:
     text = legal(name)
     if not text:
         raise EncodeError("the event has no name, and Blueshift takes none without")
@@ -117,7 +106,7 @@ def _free_name(name: str, lost: list[Lost]) -> str:
         text = (_PREFIX + text)[: NAME_LENGTH.value]
     if text != name:
         reason = "Blueshift allows no spaces, dots, bare numbers, names of its own calls, or over 64 characters."
-        lost.append(Lost("name", "renamed", reason, text))
+        lost.append(Loss(0, "name", "renamed", reason, text))
     return text
 
 

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from gateway.adapter import Lifted
+from gateway.adapter import Lifted, Loss
 from gateway.event import Item
 
-from .names import Lost, put_aside
+from .names import put_aside
 from .wire import FLAT_TABLE, LINE_TABLE, meaning
 
 LINES: Final = ("products", "items")
@@ -33,6 +33,7 @@ FLAT_EVENTS: Final = frozenset({
 })  # fmt: skip
 """Events whose single product stands flat."""
 
+_FIRST: Final = "commerce.items[0]"
 _ID_KEYS: Final = tuple(IDS)
 _OBJECTS: Final = frozenset({dict})
 _FORMS: Final = (*LINES, *IDS, FLAT)
@@ -70,21 +71,9 @@ def _read_lines(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
 
 
 def _read_rows(rows: Sequence[dict[str, Any]], raw: Raw) -> tuple[Item, ...]:
-    items: list[Item] = []
-    for row in rows:
-        line = LINE_TABLE.lift(row)
-        if line.raw:
-            _keep_raw(line, len(items), raw)
-        fields = line.parts.get("item") or {}
-        if line.rest:
-            fields["properties"] = line.rest
-        items.append(Item(**fields))
-    return tuple(items)
-
-
-def _keep_raw(line: Lifted, index: int, raw: Raw) -> None:
-    for path, spelling in line.raw.items():
-        raw[f"commerce.items[{index}].{path.removeprefix('item.')}"] = spelling
+    if len(rows) == 1:
+        return (LINE_TABLE.lift_item(rows[0], raw, _FIRST),)
+    return tuple([LINE_TABLE.lift_item(row, raw, f"commerce.items[{index}]") for index, row in enumerate(rows)])
 
 
 def _read_flat(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
@@ -92,7 +81,8 @@ def _read_flat(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
         return None
     flat = FLAT_TABLE.lift(lifted.rest)
     lifted.rest = flat.rest
-    _keep_raw(flat, 0, lifted.raw)
+    for path, spelling in flat.raw.items():
+        lifted.raw[f"commerce.items[0].{path.removeprefix('item.')}"] = spelling
     return (Item(**flat.parts["item"]),), FLAT
 
 
@@ -119,14 +109,13 @@ def _take_mirrors(rest: dict[str, Any], items: Sequence[Item]) -> list[str]:
 
 def _ids(items: Sequence[Item], key: str) -> list[str]:
     first, second = ("product_id", "sku") if key == "product_ids" else ("sku", "product_id")
-    ids = [getattr(item, first) or getattr(item, second) for item in items]
-    return [one for one in ids if one is not None]
+    return [one for item in items if (one := getattr(item, first) or getattr(item, second)) is not None]
 
 
 # --- out -------------------------------------------------------------------------------------------------
 
 
-def write(items: Sequence[Item], form: Any, raw: Raw, *, flat: bool, lost: list[Lost]) -> dict[str, Any]:
+def write(items: Sequence[Item], form: Any, raw: Raw, *, flat: bool, lost: list[Loss]) -> dict[str, Any]:
     """Return the keys that name these products.
 
     Args:
@@ -163,7 +152,7 @@ def _fits(items: Sequence[Item], main: str) -> bool:
     return field is None or all(item == Item(**{field: getattr(item, field)}) for item in items)
 
 
-def _write_all(items: Sequence[Item], raw: Raw, *, flat: bool, lost: list[Lost]) -> dict[str, Any]:
+def _write_all(items: Sequence[Item], raw: Raw, *, flat: bool, lost: list[Loss]) -> dict[str, Any]:
     """Write both ids everywhere: Blueshift's catalog is keyed by the one, its SDKs send the other."""
     if flat and len(items) == 1:
         return _write_flat(_with_both_ids(items[0]), raw, lost)
@@ -178,11 +167,13 @@ def _with_both_ids(item: Item) -> Item:
     return replace(item, sku=item.sku or item.product_id, product_id=item.product_id or item.sku)
 
 
-def _write_lines(items: Sequence[Item], raw: Raw, lost: list[Lost], *, report: bool) -> list[dict[str, Any]]:
+def _write_lines(items: Sequence[Item], raw: Raw, lost: list[Loss], *, report: bool) -> list[dict[str, Any]]:
+    if len(items) == 1:
+        return [_write_line(items[0], _FIRST, raw, lost, report)]
     return [_write_line(item, f"commerce.items[{index}]", raw, lost, report) for index, item in enumerate(items)]
 
 
-def _write_line(item: Item, at: str, raw: Raw, lost: list[Lost], report: bool) -> dict[str, Any]:
+def _write_line(item: Item, at: str, raw: Raw, lost: list[Loss], report: bool) -> dict[str, Any]:
     """Return one line; with `report`, free keys that mean something in it are reported."""
     row: dict[str, Any] = {}
     LINE_TABLE.lower("item", item, raw, row, None, at)
@@ -194,11 +185,11 @@ def _write_line(item: Item, at: str, raw: Raw, lost: list[Lost], report: bool) -
         read = meaning("line", key) if report else None
         if read is not None:
             reason = f"Blueshift takes it for {read}."
-            lost.append(Lost(f"{at}.properties.{key}", "renamed", reason, key))
+            lost.append(Loss(0, f"{at}.properties.{key}", "renamed", reason, key))
     return row
 
 
-def _write_flat(item: Item, raw: Raw, lost: list[Lost]) -> dict[str, Any]:
+def _write_flat(item: Item, raw: Raw, lost: list[Loss]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     FLAT_TABLE.lower("item", item, raw, out, None, "commerce.items[0]")
     for key, value in item.properties.items():

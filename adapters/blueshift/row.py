@@ -5,9 +5,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from gateway.adapter import Event
+from gateway.adapter import Event, Loss
 
-from .names import Lost
 from .wire import SLUG
 
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -22,7 +21,7 @@ class Written(Struct, frozen=True):
     """A flat object and what is to be said of it."""
 
     body: dict[str, Any]
-    lost: list[Lost]
+    lost: list[Loss]
 
 
 class Kept(Struct, frozen=True):

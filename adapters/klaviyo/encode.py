@@ -26,7 +26,7 @@ from adapters.klaviyo.names import CONSENT, CONSENT_METRIC, DEVICE, NAME_KEY, SL
 from adapters.klaviyo.values import SHORT, fits, in_window, is_shallow, to_number
 from adapters.klaviyo.wire import NOTHING, UNREADABLE, Json, dig, graft
 from gateway.adapter import Answer, Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes
-from gateway.event import EMPTY_CONTEXT, Commerce, leaves
+from gateway.event import EMPTY_CONTEXT, Commerce, leaf_paths
 
 _ELSEWHERE: Final = frozenset({"commerce.total", "commerce.currency", "context.ip"})
 """Canonical paths that are no properties: they have fields of their own."""
@@ -50,6 +50,8 @@ def events(batch: Sequence[Event], settings: Settings) -> list[Encoded]:  # noqa
     Raises:
         EncodeError: an event names nobody, has no name or an impossible time, or is too large.
     """
+    if len(batch) == 1:
+        return [_single(0, batch[0])]
     return [_single(index, event) for index, event in enumerate(batch)]
 
 
@@ -389,7 +391,7 @@ def _report_identify(event: Event, index: int, lost: list[Loss]) -> None:
 
 def _report(tree: Any, path: str, index: int, lost: list[Loss], reason: str = "This call has no place for it.") -> None:
     if tree:
-        lost += [Loss(index, leaf, "dropped", reason) for leaf, _ in leaves(tree, path)]
+        lost += [Loss(index, leaf, "dropped", reason) for leaf in leaf_paths(tree, path)]
 
 
 def _report_residue(event: Event, index: int, lost: list[Loss]) -> None:

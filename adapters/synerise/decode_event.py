@@ -151,7 +151,7 @@ def read_params(shape: Shape, params: dict[str, Any], kept: Kept) -> tuple[Lifte
     lifted, commerce = shape.lift(params)
     if spare:
         lifted.rest.update(spare)
-    if not FLAT_KEYS.isdisjoint(lifted.rest):
+    if currency is not UNKNOWN and not FLAT_KEYS.isdisjoint(lifted.rest):
         close_money(lifted.rest, currency)
     return lifted, commerce
 
@@ -168,14 +168,17 @@ def _open(params: dict[str, Any], rows: list[dict[str, Any]] | None, currency: A
         params["currency"] = currency
 
 
+_NONE: Final[Kept] = {}
+
+
 def _put_second(fields: dict[str, Any], shape: Shape | None) -> Kept:
     """Move second spellings behind the first ones: of several for a field the one that is read first counts.
 
     Those of an event whose first spelling is there are taken out, and returned; `shape` is None for a line.
     """
-    spare: Kept = {}
     if _SECOND.isdisjoint(fields):
-        return spare
+        return _NONE
+    spare: Kept = {}
     for key in _SECONDS:
         if key in fields:
             fields[key] = fields.pop(key)

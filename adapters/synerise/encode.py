@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, json_bytes
+from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, json_bytes, losses_of
 
 from .encode_client import is_subscription, write_profile
 from .encode_event import is_order, write_event
@@ -15,7 +15,7 @@ from .written import Written
 _LARGEST: Final = BODY.value
 _FRAME: Final = len(b"[]")
 
-_Write = Callable[[int, Event, TargetOptions], Written]
+_Write = Callable[[Event, TargetOptions], Written]
 
 
 def is_profile(event: Event, settings: Settings) -> bool:  # noqa: ARG001  the port's form
@@ -50,7 +50,10 @@ def encode_transactions(events: Sequence[Event], settings: Settings) -> list[Enc
 
 def _batches(events: Sequence[Event], settings: Settings, write: _Write, most: int) -> list[Encoded]:
     options = settings.options or TARGET_DEFAULTS
-    written = [write(index, event, options) for index, event in enumerate(events)]
+    if len(events) == 1:
+        one = write(events[0], options)
+        return [Encoded(events=(0,), body=b"[" + _bytes(one.body) + b"]", lost=tuple(one.lost))]
+    written = [write(event, options) for event in events]
     parts = [_bytes(one.body) for one in written]
     cuts = chunk(parts, max_events=most, max_body=_LARGEST, frame=_FRAME)
     return [_batch(cut, parts, written) for cut in cuts]
@@ -68,5 +71,5 @@ def _bytes(body: dict[str, Any]) -> bytes:
 
 def _batch(cut: range, parts: Sequence[bytes], written: Sequence[Written]) -> Encoded:
     body = b"[" + b",".join(parts[cut.start : cut.stop]) + b"]"
-    lost: tuple[Loss, ...] = tuple([loss for index in cut for loss in written[index].lost])
+    lost: tuple[Loss, ...] = tuple([loss for index in cut for loss in losses_of(index, written[index].lost)])
     return Encoded(events=tuple(cut), body=body, lost=lost)

@@ -41,13 +41,13 @@ def is_subscription(event: Event) -> bool:
     return any(map(consent.expressible, event.consent))
 
 
-def write_profile(index: int, event: Event, options: TargetOptions) -> Written:
+def write_profile(event: Event, options: TargetOptions) -> Written:
     """Return the profile object that stands for an event.
 
     Raises:
         EncodeError: it names nobody whom Synerise could know.
     """
-    report = Report(index)
+    report = Report()
     kept = kept_of(event)
     body: dict[str, Any] = {}
     attributes: dict[str, Any] = {}

@@ -26,13 +26,13 @@ from .written import Kept, Report, Written, kept_of, report_residue
 NO_PARAM: Final = "Synerise has no parameter for it, or keeps one of its own."
 
 
-def write_event(index: int, event: Event, options: TargetOptions) -> Written:
+def write_event(event: Event, options: TargetOptions) -> Written:
     """Return the batch item that stands for an event.
 
     Raises:
         EncodeError: it names nobody, has no name, or is the line of an order that is sent as a transaction.
     """
-    report = Report(index)
+    report = Report()
     kept = kept_of(event)
     if LINE in kept.all:
         raise ToldElsewhere("the transaction carries this line")

@@ -27,13 +27,13 @@ _UNKNOWN: Final = "UNKNOWN"
 _NEGATIVE: Final = "Synerise takes no negative amounts."
 
 
-def write_transaction(index: int, event: Event, options: TargetOptions) -> Written:
+def write_transaction(event: Event, options: TargetOptions) -> Written:
     """Return the transaction that stands for an order.
 
     Raises:
         EncodeError: it names nobody, or no order, amount or currency.
     """
-    report = Report(index)
+    report = Report()
     kept = kept_of(event)
     sent = event if kept.native else fit(event, _SHAPE, report, order=True)
     commerce = sent.commerce or Commerce()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, Final
 
-from gateway.adapter import EncodeError, Event
+from gateway.adapter import EncodeError, Event, Loss
 from gateway.event import EMPTY_PROFILE, Profile
 
 from .checks import is_email, is_identifier
@@ -27,6 +27,9 @@ _OTHERS: Final = (
 _others: Final = attrgetter(*_OTHERS)
 _NOBODY: Final = _others(EMPTY_PROFILE)
 _IDENTIFIERS_ONLY: Final = "A Synerise event carries identifiers only; the profile is written by an identify."
+_OTHERS_LOST: Final = [Loss(0, f"profile.{name}", "dropped", _IDENTIFIERS_ONLY) for name in _OTHERS]
+_ORGANIZATION: Final = "profile.organization"
+"""The group, where the event is about one."""
 
 
 def write_client(event: Event, kept: Kept, options: TargetOptions, report: Report) -> dict[str, Any]:
@@ -41,9 +44,10 @@ def write_client(event: Event, kept: Kept, options: TargetOptions, report: Repor
         raise EncodeError("a Synerise event needs a user id, an e-mail address or a UUID that it accepts")
     held = _others(who)
     if held != _NOBODY:
-        for name, value, nothing in zip(_OTHERS, held, _NOBODY, strict=True):
-            if value != nothing and not (name == "organization" and event.kind == "group"):
-                report.dropped(f"profile.{name}", _IDENTIFIERS_ONLY)
+        group = event.kind == "group"
+        for value, nothing, loss in zip(held, _NOBODY, _OTHERS_LOST, strict=True):
+            if value is not nothing and value != nothing and not (group and loss.path == _ORGANIZATION):
+                report.lost.append(loss)
     return client
 
 

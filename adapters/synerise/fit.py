@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import is_
 from typing import Any, Final
 
 import msgspec
 
 from gateway.adapter import Event, Shape
-from gateway.event import Item
+from gateway.event import Commerce, Item
 
 from .money import FLAT_KEYS
 from .wire import LINES, ORIGINAL_TIME, RESERVED, TRANSACTION_KEYS, VOCABULARY
@@ -31,29 +32,30 @@ def fit(event: Event, shape: Shape, report: Report, *, order: bool = False) -> E
         properties = _fit_properties(event, shape, report, "metadata" if order else "params")
     commerce = event.commerce
     if commerce is not None and commerce.items:
-        items = tuple([_fit_item(item, at, report) for at, item in enumerate(commerce.items)])
-        if any(map(_differ, items, commerce.items)):
-            commerce = msgspec.structs.replace(commerce, items=items)
+        commerce = _fit_items(commerce, report)
     if properties is event.properties and commerce is event.commerce:
         return event
     return msgspec.structs.replace(event, properties=properties, commerce=commerce)
 
 
-def _differ(new: Item, old: Item) -> bool:
-    return new is not old
+def _fit_items(commerce: Commerce, report: Report) -> Commerce:
+    items = tuple([_fit_item(item, at, report) for at, item in enumerate(commerce.items)])
+    return commerce if all(map(is_, items, commerce.items)) else msgspec.structs.replace(commerce, items=items)
 
 
 def _fit_properties(event: Event, shape: Shape, report: Report, place: str) -> dict[str, Any]:
     special = _OF_ORDERS if place == "metadata" else _SPECIAL
     properties = without_nulls(event.properties, "properties", report)
-    if not special.isdisjoint(properties) or _is_other_email(properties, event):
+    if not special.isdisjoint(properties) or ("email" in properties and _is_other_email(properties, event)):
         properties = dict(properties)
         for key in [key for key in properties if key in special or key == "email"]:
             if key != "email" or _is_other_email(properties, event):
                 _put_aside(properties, key, f"properties.{key}", place, report)
     action = shape.vendor_name if shape.vendor_name in _KNOWN else None
     for key in properties:
-        path = _meaning(action, key) if len(key) <= _LONGEST_KEY else None
+        if len(key) > _LONGEST_KEY:
+            continue
+        path = _meaning(action, key)
         if path is not None and path != f"properties.{key}":
             report.renamed(f"properties.{key}", f"Synerise reads it as {path}.", f"{place}.{key}")
     return properties

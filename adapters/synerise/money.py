@@ -5,7 +5,7 @@ event's one currency are taken apart: a vendor's order has one, and what differs
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -76,43 +76,46 @@ def open_money(fields: dict[str, Any], currency: Any) -> bool:
 
 def open_prices(rows: list[dict[str, Any]], currency: Any) -> bool:
     """Replace the prices of lines by flat amounts; tell whether there were any."""
-    hits = [_open(row, _PRICES, currency) for row in rows]
-    return any(hits)
+    found = False
+    for row in rows:
+        found = _open(row, _PRICES, currency) or found
+    return found
 
 
 def _open(fields: dict[str, Any], keys: Mapping[str, str], currency: Any) -> bool:
     found = False
+    size = 1 if currency is None else 2
     for key, flat in keys.items():
-        held = fields.get(key)
-        if (
-            type(held) is dict
-            and len(held) == (1 if currency is None else 2)
-            and held.get("currency") == currency
-            and is_amount(held.get("amount"))
-        ):
+        if key not in fields or type(held := fields[key]) is not dict or len(held) != size:
+            continue
+        if held.get("currency") == currency and is_amount(amount := held.get("amount")):
             del fields[key]
-            fields[flat] = held["amount"]
+            fields[flat] = amount
             found = True
     return found
 
 
 def close_money(fields: dict[str, Any], currency: str | None) -> bool:
     """Put flat amounts back into objects; tell whether there were any."""
+    flats: Collection[str] = FLAT_KEYS.intersection(fields)
+    if len(flats) > 1:
+        flats = [key for key in fields if key in flats]
     found = False
-    if not FLAT_KEYS.isdisjoint(fields):
-        for flat in [key for key in fields if key in FLAT_KEYS]:
-            if flat == _METHOD:
-                fields["paymentInfo"] = {"method": fields.pop(flat)}
-            else:
-                fields[_FLAT[flat]] = money(fields.pop(flat), currency)
-                found = True
+    for flat in flats:
+        if flat == _METHOD:
+            fields["paymentInfo"] = {"method": fields.pop(flat)}
+        else:
+            fields[_FLAT[flat]] = money(fields.pop(flat), currency)
+            found = True
     return found
 
 
 def close_prices(rows: list[dict[str, Any]], currency: str | None) -> bool:
     """Put the flat prices of lines back into objects; tell whether there were any."""
-    hits = [close_money(row, currency) for row in rows]
-    return any(hits)
+    found = False
+    for row in rows:
+        found = close_money(row, currency) or found
+    return found
 
 
 def money(amount: Any, currency: str | None) -> dict[str, Any]:

@@ -41,25 +41,24 @@ _FOREIGN: Final = Kept(_NOTHING, _NO_RAW, native=False)
 
 
 class Report:
-    """Collects the losses of one event of a batch."""
+    """Collects the losses of one event."""
 
-    __slots__ = ("_index", "lost")
+    __slots__ = ("lost",)
 
-    def __init__(self, index: int) -> None:
-        self._index = index
+    def __init__(self) -> None:
         self.lost: list[Loss] = []
 
     def dropped(self, path: str, reason: str) -> None:
         """Report a leaf, or all below it, that is not sent."""
-        self.lost.append(Loss(self._index, path, "dropped", reason))
+        self.lost.append(Loss(0, path, "dropped", reason))
 
     def renamed(self, path: str, reason: str, to: str) -> None:
         """Report a leaf that goes to another place than its own."""
-        self.lost.append(Loss(self._index, path, "renamed", reason, to))
+        self.lost.append(Loss(0, path, "renamed", reason, to))
 
     def coerced(self, path: str, reason: str, to: str | None = None) -> None:
         """Report a leaf whose value is changed."""
-        self.lost.append(Loss(self._index, path, "coerced", reason, to))
+        self.lost.append(Loss(0, path, "coerced", reason, to))
 
 
 def report_residue(event: Event, report: Report) -> None:

@@ -5,10 +5,8 @@ Vibetrace publishes no call for them; names and fields are ours: ``channel`` (or
 
 from typing import Any, Final
 
-from gateway.adapter import Event
+from gateway.adapter import Event, Loss
 from gateway.event import ConsentChange
-
-from .row import Lost
 
 GRANTED_BY: Final = {"Subscribed": True, "Unsubscribed": False}
 _EVERY: Final = "all"
@@ -26,7 +24,7 @@ def read(name: str, fields: dict[str, Any]) -> tuple[ConsentChange, ...]:
     return (ConsentChange(granted=GRANTED_BY[name], channel=None if channel == _EVERY else channel, **more),)
 
 
-def write(event: Event, out: dict[str, Any], lost: list[Lost]) -> None:
+def write(event: Event, out: dict[str, Any], lost: list[Loss]) -> None:
     """Write an event's permission into its fields; report what they cannot say."""
     if _is_plain(event):
         change = event.consent[0]
@@ -35,10 +33,10 @@ def write(event: Event, out: dict[str, Any], lost: list[Lost]) -> None:
             if (held := getattr(change, key)) is not None:
                 out[key] = held
         if change.at is not None:
-            lost.append(Lost("consent[0].at", "dropped", "Vibetrace takes no times: it counts from the arrival."))
+            lost.append(Loss(0, "consent[0].at", "dropped", "Vibetrace takes no times: it counts from the arrival."))
         return
     reason = "Vibetrace's API has no call for permissions; only a single one goes, with Subscribed or Unsubscribed."
-    lost.append(Lost("consent", "dropped", reason))
+    lost.append(Loss(0, "consent", "dropped", reason))
 
 
 def _is_plain(event: Event) -> bool:

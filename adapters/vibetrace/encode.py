@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, json_bytes
+from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, json_bytes, losses_of
 from gateway.event import EMPTY_CONTEXT
 
 from .encode_foreign import write_foreign
@@ -16,7 +16,7 @@ from .encode_native import write_native
 from .encode_person import attributes
 from .limits import OUT_BODY
 from .options import DEFAULT_TARGET, EMAIL, TargetOptions
-from .row import Lost, is_native, kept_of, report_envelope, user_of
+from .row import is_native, kept_of, report_envelope, user_of
 from .wire import SLUG
 
 _LARGEST: Final = OUT_BODY.value
@@ -29,6 +29,8 @@ def encode_event(events: Sequence[Event], settings: Settings) -> list[Encoded]:
         EncodeError: an event says neither e-mail address nor ``_id``, or is too large or nested too deep.
     """
     options = _options(settings)
+    if len(events) == 1:
+        return [_event(0, events[0], options)]
     return [_event(index, event, options) for index, event in enumerate(events)]
 
 
@@ -47,7 +49,7 @@ def _options(settings: Settings) -> TargetOptions:
 
 
 def _event(index: int, event: Event, options: TargetOptions) -> Encoded:
-    lost: list[Lost] = []
+    lost: list[Loss] = []
     kept = kept_of(event)
     user = user_of(event, kept, lost)
     report_envelope(event, lost)
@@ -66,7 +68,7 @@ def _user(index: int, event: Event, options: TargetOptions) -> Encoded:
     who = event.profile
     if not who.email or not who.email.strip():
         raise EncodeError("Vibetrace creates a user by e-mail address, and the event has none")
-    lost: list[Lost] = []
+    lost: list[Loss] = []
     user: dict[str, Any] = {"email": who.email}
     _write_id(event, user, lost)
     user.update(attributes(who, kept_of(event).raw, lost, native=is_native(event)))
@@ -77,16 +79,16 @@ def _user(index: int, event: Event, options: TargetOptions) -> Encoded:
     return _request(index, body, lost, path)
 
 
-def _write_id(event: Event, user: dict[str, Any], lost: list[Lost]) -> None:
+def _write_id(event: Event, user: dict[str, Any], lost: list[Loss]) -> None:
     """Write the ``_id`` of a client's own call to create a user; nobody else chooses it."""
     own = event.profile.vendor_ids.get(SLUG)
     if own and is_native(event) and event.kind == "identify":
         user["_id"] = own
     elif own is not None:
-        lost.append(Lost(f"profile.vendor_ids.{SLUG}", "dropped", "Vibetrace chooses the id of a user itself."))
+        lost.append(Loss(0, f"profile.vendor_ids.{SLUG}", "dropped", "Vibetrace chooses the id of a user itself."))
 
 
-def _report_event(event: Event, lost: list[Lost]) -> None:
+def _report_event(event: Event, lost: list[Loss]) -> None:
     """Report what is no part of the person; it goes with the event's own call."""
     parts = {
         "kind": event.kind != "identify",
@@ -97,15 +99,14 @@ def _report_event(event: Event, lost: list[Lost]) -> None:
         "properties": bool(event.properties),
     }
     reason = "The creation of a user holds the person alone."
-    lost += [Lost(part, "dropped", reason) for part, present in parts.items() if present]
+    lost += [Loss(0, part, "dropped", reason) for part, present in parts.items() if present]
 
 
-def _request(index: int, body: dict[str, Any], lost: Sequence[Lost], path: str | None = None) -> Encoded:
+def _request(index: int, body: dict[str, Any], lost: Sequence[Loss], path: str | None = None) -> Encoded:
     try:
         data = json_bytes(body)
     except RecursionError:
         raise EncodeError("the event is nested too deep") from None
     if len(data) > _LARGEST:
         raise EncodeError(f"the event is larger than the {_LARGEST:,} bytes that a call may have")
-    losses = tuple([Loss(index, *one) for one in lost]) if lost else ()
-    return Encoded(events=(index,), body=data, path=path, lost=losses)
+    return Encoded(events=(index,), body=data, path=path, lost=losses_of(index, lost))

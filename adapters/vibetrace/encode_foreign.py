@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
-from gateway.adapter import Event, Shape, json_bytes
+from gateway.adapter import Event, Loss, Shape, json_bytes
 from gateway.event import EMPTY_CONTEXT, EMPTY_PROFILE, Commerce, Context, Item, Profile
 
 from . import consent
@@ -16,7 +16,7 @@ from .encode_person import write_person
 from .free import fill
 from .legacy import fits, legacy_type, write_legacy, write_lines
 from .options import TargetOptions
-from .row import NO_ATTRIBUTES, Kept, Lost
+from .row import NO_ATTRIBUTES, Kept
 from .wire import CONFIRMATION, EVENT_NAME, GENERIC, LOGIN, ORDER, PAGE_NAME, UPDATE, VOCABULARY, custom_name, shape_of
 
 _LINE: Final = VOCABULARY.table("line")
@@ -25,7 +25,7 @@ _context_parts: Final = attrgetter(*(part.removeprefix("context.") for part in _
 _FLAT_LINES: Final = "Vibetrace's custom events have flat fields; the lines go as JSON text."
 
 
-def write_foreign(event: Event, options: TargetOptions, kept: Kept, lost: list[Lost]) -> tuple[str, dict[str, Any]]:
+def write_foreign(event: Event, options: TargetOptions, kept: Kept, lost: list[Loss]) -> tuple[str, dict[str, Any]]:
     """Return the type and the fields."""
     if event.kind == "identify":
         return UPDATE, write_person(event, kept, lost, login=False)
@@ -41,7 +41,7 @@ def write_foreign(event: Event, options: TargetOptions, kept: Kept, lost: list[L
     return GENERIC, {GENERIC: _custom(event, lost)}
 
 
-def _confirmation(event: Event, options: TargetOptions, lost: list[Lost]) -> dict[str, Any]:
+def _confirmation(event: Event, options: TargetOptions, lost: list[Loss]) -> dict[str, Any]:
     shape, out = shape_of(event), {}
     commerce = event.commerce
     if commerce is not None:
@@ -51,14 +51,14 @@ def _confirmation(event: Event, options: TargetOptions, lost: list[Lost]) -> dic
     return out
 
 
-def _custom(event: Event, lost: list[Lost]) -> dict[str, Any]:
+def _custom(event: Event, lost: list[Loss]) -> dict[str, Any]:
     shape = shape_of(event)
     out: dict[str, Any] = {EVENT_NAME: custom_name(shape, event.name)}
     if event.kind != "track":
         _write_name(event, shape, out, lost)
     elif event.name == ORDER:
         reason = "Vibetrace knows a purchase by its order id; without one it goes as a custom event."
-        lost.append(Lost("name", "renamed", reason, out[EVENT_NAME]))
+        lost.append(Loss(0, "name", "renamed", reason, out[EVENT_NAME]))
     commerce = event.commerce
     if commerce is not None:
         out.update(_amounts(shape, commerce))
@@ -68,14 +68,14 @@ def _custom(event: Event, lost: list[Lost]) -> dict[str, Any]:
     return out
 
 
-def _write_name(event: Event, shape: Shape, out: dict[str, Any], lost: list[Lost]) -> None:
+def _write_name(event: Event, shape: Shape, out: dict[str, Any], lost: list[Loss]) -> None:
     """Write the name of a page or a screen; groups and aliases have none here."""
     if event.name == shape.name:
         return
     if event.kind in PAGE_NAME and event.name.strip():
         out[PAGE_NAME[event.kind]] = event.name
     else:
-        lost.append(Lost("name", "dropped", f"Vibetrace gets one name for every {event.kind}."))
+        lost.append(Loss(0, "name", "dropped", f"Vibetrace gets one name for every {event.kind}."))
 
 
 def _amounts(shape: Shape, commerce: Commerce) -> dict[str, Any]:
@@ -87,14 +87,14 @@ def _amounts(shape: Shape, commerce: Commerce) -> dict[str, Any]:
 _AS_IT_IS: Final[dict[str, Any]] = {}
 
 
-def _write_items(items: Sequence[Item], shape: Shape, out: dict[str, Any], lost: list[Lost]) -> None:
+def _write_items(items: Sequence[Item], shape: Shape, out: dict[str, Any], lost: list[Loss]) -> None:
     """Write a single product flat, where the event is about one, and several as text."""
     if len(items) == 1 and "item" in shape.table.parts():
         shape.table.lower("item", items[0], _AS_IT_IS, out, [])
         fill(items[0].properties, "commerce.items[0].properties", out, lost, shape.table.reads, native=False)
         return
     out["items"] = json_bytes([_line(item) for item in items]).decode()
-    lost.append(Lost("commerce.items", "coerced", _FLAT_LINES, "items"))
+    lost.append(Loss(0, "commerce.items", "coerced", _FLAT_LINES, "items"))
 
 
 def _line(item: Item) -> Mapping[str, Any]:
@@ -103,7 +103,7 @@ def _line(item: Item) -> Mapping[str, Any]:
     return {**item.properties, **line} if item.properties else line
 
 
-def _write_rest(event: Event, shape: Shape, out: dict[str, Any], lost: list[Lost]) -> None:
+def _write_rest(event: Event, shape: Shape, out: dict[str, Any], lost: list[Loss]) -> None:
     if event.context is not EMPTY_CONTEXT:
         _write_context(event.context, shape, out)
     if event.profile is not EMPTY_PROFILE:
@@ -121,17 +121,17 @@ def _write_context(context: Context, shape: Shape, out: dict[str, Any]) -> None:
             shape.table.lower(part, held, _AS_IT_IS, out, [])
 
 
-def _write_profile(who: Profile, shape: Shape, out: dict[str, Any], lost: list[Lost]) -> None:
+def _write_profile(who: Profile, shape: Shape, out: dict[str, Any], lost: list[Loss]) -> None:
     missing: list[str] = []
     shape.table.lower("profile", who, _AS_IT_IS, out, missing)
-    lost += [Lost(path, "dropped", NO_ATTRIBUTES) for path in missing if path != "profile.email"]
+    lost += [Loss(0, path, "dropped", NO_ATTRIBUTES) for path in missing if path != "profile.email"]
     if who.location is not None:
-        lost.append(Lost("profile.location", "dropped", NO_ATTRIBUTES))
+        lost.append(Loss(0, "profile.location", "dropped", NO_ATTRIBUTES))
     if who.traits:
-        lost.append(Lost("profile.traits", "dropped", NO_ATTRIBUTES))
+        lost.append(Loss(0, "profile.traits", "dropped", NO_ATTRIBUTES))
 
 
-def _write_properties(properties: dict[str, Any], shape: Shape, out: dict[str, Any], lost: list[Lost]) -> None:
+def _write_properties(properties: dict[str, Any], shape: Shape, out: dict[str, Any], lost: list[Loss]) -> None:
     session = properties.get("session_id")
     if isinstance(session, str):
         out["sessionId"] = session

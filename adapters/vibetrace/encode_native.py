@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from gateway.adapter import Event, Shape
+from gateway.adapter import Event, Loss, Shape
 from gateway.event import EMPTY_PROFILE
 
 from . import consent
 from .encode_person import write_person
-from .row import NO_ATTRIBUTES, Kept, Lost
+from .row import NO_ATTRIBUTES, Kept
 from .wire import (
     BY_NAME,
     BY_TYPE,
@@ -27,7 +27,7 @@ from .wire import (
 )
 
 
-def write_native(event: Event, kept: Kept, lost: list[Lost]) -> tuple[str, dict[str, Any]]:
+def write_native(event: Event, kept: Kept, lost: list[Loss]) -> tuple[str, dict[str, Any]]:
     """Return the type and the fields; what a route changed since goes as it is now."""
     type_ = _type(event, kept)
     word = normal(type_)
@@ -63,7 +63,7 @@ def _is_named(shape: Shape, event: Event) -> bool:
     return shape.kind == event.kind and (shape.name == event.name or shape.kind in PAGE_NAME)
 
 
-def _fields(event: Event, shape: Shape, kept: Kept, lost: list[Lost]) -> dict[str, Any]:
+def _fields(event: Event, shape: Shape, kept: Kept, lost: list[Loss]) -> dict[str, Any]:
     out, missing = shape.lower(event, kept.raw)
     who = event.profile
     if who is not EMPTY_PROFILE:
@@ -78,7 +78,7 @@ def _fields(event: Event, shape: Shape, kept: Kept, lost: list[Lost]) -> dict[st
     for path in missing:
         if path != "profile.email":
             reason = NO_ATTRIBUTES if path.startswith("profile.") else "Another value needs its field."
-            lost.append(Lost(path, "dropped", reason))
+            lost.append(Loss(0, path, "dropped", reason))
     if event.consent:
         consent.write(event, out, lost)
     return out

@@ -7,9 +7,7 @@ of objects become JSON text. A client of Vibetrace's own gets back what it sent,
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from gateway.adapter import EncodeError, json_bytes
-
-from .row import Lost
+from gateway.adapter import EncodeError, Loss, json_bytes
 
 _FLAT: Final = "Vibetrace's events and users have flat fields."
 _TEXT: Final = "Vibetrace's events and users have flat fields; sent as JSON text."
@@ -22,7 +20,7 @@ RESERVED: Final = frozenset({"email", "_id", "event_name", "userId", "sessionId"
 
 
 def fill(
-    values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Lost], reads: Reads, *, native: bool
+    values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Loss], reads: Reads, *, native: bool
 ) -> None:
     """Write free values beside the fields that are written already.
 
@@ -52,18 +50,18 @@ def fill(
         else:
             out[key] = value
             if (read := reads(key, value)) not in (None, path := f"{at}.{key}"):
-                lost.append(Lost(path, "renamed", f"Vibetrace takes it for {read}.", key))
+                lost.append(Loss(0, path, "renamed", f"Vibetrace takes it for {read}.", key))
 
 
-def _give_back(values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Lost]) -> None:
+def _give_back(values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Loss]) -> None:
     for key, value in values.items():
         if key in out:
-            lost.append(Lost(f"{at}.{key}", "dropped", f"{key!r} stands for something else here."))
+            lost.append(Loss(0, f"{at}.{key}", "dropped", f"{key!r} stands for something else here."))
         else:
             out[key] = value
 
 
-def _write_nested(key: str, value: Any, path: str, out: dict[str, Any], lost: list[Lost]) -> None:
+def _write_nested(key: str, value: Any, path: str, out: dict[str, Any], lost: list[Loss]) -> None:
     if isinstance(value, dict) and value:
         for name, inner in value.items():
             _write_nested(f"{key}_{name}", inner, f"{path}.{name}", out, lost)
@@ -75,20 +73,20 @@ def _write_nested(key: str, value: Any, path: str, out: dict[str, Any], lost: li
         _put(key, value, path, out, lost, _FLAT)
 
 
-def _put(key: str, value: Any, path: str, out: dict[str, Any], lost: list[Lost], reason: str) -> None:
+def _put(key: str, value: Any, path: str, out: dict[str, Any], lost: list[Loss], reason: str) -> None:
     if key in out or key in RESERVED:
         _put_aside(key, value, path, out, lost)
         return
     out[key] = value
     if reason:
-        lost.append(Lost(path, "coerced", reason, key))
+        lost.append(Loss(0, path, "coerced", reason, key))
 
 
-def _put_aside(key: str, value: Any, path: str, out: dict[str, Any], lost: list[Lost]) -> None:
+def _put_aside(key: str, value: Any, path: str, out: dict[str, Any], lost: list[Loss]) -> None:
     """Write a value whose key is taken under one with ``_`` behind it, or not at all."""
     name = f"{key}_"
     if name in out:
-        lost.append(Lost(path, "dropped", f"{key!r} and {name!r} already stand for something else."))
+        lost.append(Loss(0, path, "dropped", f"{key!r} and {name!r} already stand for something else."))
         return
     out[name] = value
-    lost.append(Lost(path, "renamed", f"{key!r} stands for something else here.", name))
+    lost.append(Loss(0, path, "renamed", f"{key!r} stands for something else here.", name))

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from msgspec import to_builtins
 
-from gateway.adapter import Event
+from gateway.adapter import Event, Loss
 from gateway.event import EMPTY_CONTEXT, Item, leaves
 
 from .options import TargetOptions
-from .row import NO_ATTRIBUTES, Lost
+from .row import NO_ATTRIBUTES
 from .wire import BY_TYPE, CHECKOUT, LEGACY_TYPES, VOCABULARY
 
 _TABLES: Final = {type_: VOCABULARY.table(type_) for type_ in LEGACY_TYPES}
@@ -47,7 +47,7 @@ def _id_of(item: Item) -> str | None:
     return item.product_id or item.sku
 
 
-def write_legacy(type_: str, event: Event, options: TargetOptions, lost: list[Lost]) -> dict[str, Any]:
+def write_legacy(type_: str, event: Event, options: TargetOptions, lost: list[Loss]) -> dict[str, Any]:
     """Return the fields of an event that `fits` a type; report the others."""
     table, paths = _TABLES[type_], _PATHS[type_]
     out: dict[str, Any] = {}
@@ -72,8 +72,8 @@ def write_legacy(type_: str, event: Event, options: TargetOptions, lost: list[Lo
     if event.consent:
         missing.append("consent")
     reason = f"An event of the type {type_} has no field for it."
-    lost += [Lost(path, "dropped", reason) for path in missing]
-    lost += [Lost(path, "dropped", NO_ATTRIBUTES) for path in _person(event)]
+    lost += [Loss(0, path, "dropped", reason) for path in missing]
+    lost += [Loss(0, path, "dropped", NO_ATTRIBUTES) for path in _person(event)]
     return out
 
 
@@ -84,27 +84,27 @@ def _person(event: Event) -> list[str]:
 
 
 def _write_items(
-    type_: str, items: Sequence[Item], out: dict[str, Any], options: TargetOptions, lost: list[Lost]
+    type_: str, items: Sequence[Item], out: dict[str, Any], options: TargetOptions, lost: list[Loss]
 ) -> None:
     if type_ in _ONE_ITEM:
         out["itemId"] = _write_id(items[0], "commerce.items[0]", options, lost, "itemId")
         reason = f"An event of the type {type_} holds the item's id alone."
         if items[0].quantity is not None:
-            lost.append(Lost("commerce.items[0].quantity", "dropped", reason))
+            lost.append(Loss(0, "commerce.items[0].quantity", "dropped", reason))
         _report_item(items[0], "commerce.items[0]", reason, lost)
     elif type_ == CHECKOUT and items:
         out["items"] = write_lines(items, options, lost)
     elif items:
-        lost.append(Lost("commerce.items", "dropped", f"An event of the type {type_} has no items."))
+        lost.append(Loss(0, "commerce.items", "dropped", f"An event of the type {type_} has no items."))
 
 
-def write_lines(items: Sequence[Item], options: TargetOptions, lost: list[Lost]) -> list[dict[str, Any]]:
+def write_lines(items: Sequence[Item], options: TargetOptions, lost: list[Loss]) -> list[dict[str, Any]]:
     """Return ``[{"id", "quantity"}]``; report what else the lines hold, and lines without an id."""
     lines: list[dict[str, Any]] = []
     for index, item in enumerate(items):
         at = f"commerce.items[{index}]"
         if _id_of(item) is None:
-            lost.append(Lost(at, "dropped", "Vibetrace knows an item by its id, and this one has none."))
+            lost.append(Loss(0, at, "dropped", "Vibetrace knows an item by its id, and this one has none."))
             continue
         line: dict[str, Any] = {"id": _write_id(item, at, options, lost, f"items[{len(lines)}].id")}
         if item.quantity is not None:
@@ -114,15 +114,15 @@ def write_lines(items: Sequence[Item], options: TargetOptions, lost: list[Lost])
     return lines
 
 
-def _write_id(item: Item, at: str, options: TargetOptions, lost: list[Lost], key: str) -> str | None:
+def _write_id(item: Item, at: str, options: TargetOptions, lost: list[Loss], key: str) -> str | None:
     """Return the id by which the account's catalogue knows an item, and report the other."""
     first, second = ("product_id", "sku") if options.item_id == "product_id" else ("sku", "product_id")
     chosen = first if getattr(item, first) else second
     if chosen == "sku":
-        lost.append(Lost(f"{at}.sku", "renamed", "Vibetrace has one id of an item.", key))
+        lost.append(Loss(0, f"{at}.sku", "renamed", "Vibetrace has one id of an item.", key))
     other = "sku" if chosen == "product_id" else "product_id"
     if getattr(item, other) is not None:
-        lost.append(Lost(f"{at}.{other}", "dropped", "Vibetrace has one id of an item."))
+        lost.append(Loss(0, f"{at}.{other}", "dropped", "Vibetrace has one id of an item."))
     own: str | None = getattr(item, chosen)
     return own
 
@@ -134,11 +134,11 @@ _values: Final = attrgetter(*_FIELDS)
 _NO_VALUES: Final = _values(Item())
 
 
-def _report_item(item: Item, at: str, reason: str, lost: list[Lost]) -> None:
+def _report_item(item: Item, at: str, reason: str, lost: list[Loss]) -> None:
     """Report all that an item says besides ids and quantity."""
     values = _values(item)
     if values == _NO_VALUES and not item.properties:
         return
     held = [name for name, value, none in zip(_FIELDS, values, _NO_VALUES, strict=True) if value != none]
-    lost += [Lost(f"{at}.{name}", "dropped", reason) for name in held]
-    lost += [Lost(f"{at}.properties.{key}", "dropped", reason) for key in item.properties]
+    lost += [Loss(0, f"{at}.{name}", "dropped", reason) for name in held]
+    lost += [Loss(0, f"{at}.properties.{key}", "dropped", reason) for key in item.properties]

@@ -1,26 +1,17 @@
 """What was set aside of an event that came from Vibetrace, what is reported of one that goes there, whose it is."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
 from msgspec import Struct
 
-from gateway.adapter import EncodeError, Event
+from gateway.adapter import EncodeError, Event, Loss
 
 from .wire import SLUG, is_minted
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 NO_ATTRIBUTES: Final = "Vibetrace takes attributes of a person with updates and logins only."
-
-
-class Lost(NamedTuple):
-    """What happened to one leaf of an event: a `Loss` before it is known which event of a batch it is."""
-
-    path: str
-    outcome: Literal["dropped", "coerced", "renamed"]
-    reason: str
-    to: str | None = None
 
 
 class Kept(Struct, frozen=True):
@@ -47,7 +38,7 @@ def kept_of(event: Event) -> Kept:
 _NONE: Final = Kept(_NOTHING, {})
 
 
-def user_of(event: Event, kept: Kept, lost: list[Lost]) -> dict[str, Any]:
+def user_of(event: Event, kept: Kept, lost: list[Loss]) -> dict[str, Any]:
     """Return the ``user`` of a request.
 
     Raises:
@@ -68,41 +59,41 @@ def user_of(event: Event, kept: Kept, lost: list[Lost]) -> dict[str, Any]:
     return {**more, **user} if isinstance(more, dict) else user
 
 
-def _put_id(own: str, user: dict[str, Any], lost: list[Lost]) -> None:
+def _put_id(own: str, user: dict[str, Any], lost: list[Loss]) -> None:
     path = f"profile.vendor_ids.{SLUG}"
     if not own:
-        lost.append(Lost(path, "dropped", "An empty id names nobody."))
+        lost.append(Loss(0, path, "dropped", "An empty id names nobody."))
     elif is_minted(own):
-        lost.append(Lost(path, "dropped", "The gateway made this id up; Vibetrace does not know it."))
+        lost.append(Loss(0, path, "dropped", "The gateway made this id up; Vibetrace does not know it."))
     else:
         user["_id"] = own
 
 
-def report_envelope(event: Event, lost: list[Lost]) -> None:
+def report_envelope(event: Event, lost: list[Loss]) -> None:
     """Report what no call of Vibetrace's carries: times, keys, other vendors' residue, tokens, other ids."""
     if event.occurred_at is not None:
         reason = "Vibetrace takes no times: an event counts from its arrival there."
-        lost.append(Lost("occurred_at", "dropped", reason))
+        lost.append(Loss(0, "occurred_at", "dropped", reason))
     if event.dedupe_key is not None:
-        lost.append(Lost("dedupe_key", "dropped", "Vibetrace has no place for a client's own key."))
+        lost.append(Loss(0, "dedupe_key", "dropped", "Vibetrace has no place for a client's own key."))
     who = event.profile
     if who.push_tokens:
-        lost.append(Lost("profile.push_tokens", "dropped", "Vibetrace's API takes no push tokens."))
+        lost.append(Loss(0, "profile.push_tokens", "dropped", "Vibetrace's API takes no push tokens."))
     for vendor in who.vendor_ids or ():
         if vendor != SLUG:
             reason = f"An id of {vendor}'s means nothing to Vibetrace."
-            lost.append(Lost(f"profile.vendor_ids.{vendor}", "dropped", reason))
+            lost.append(Loss(0, f"profile.vendor_ids.{vendor}", "dropped", reason))
     if event.residue:
         _report_residue(event, lost)
 
 
-def _report_residue(event: Event, lost: list[Lost]) -> None:
+def _report_residue(event: Event, lost: list[Loss]) -> None:
     for vendor, held in event.residue.items():
         if vendor != SLUG and held:
-            lost.append(Lost(f"residue.{vendor}", "dropped", f"Only {vendor} knows what it means."))
+            lost.append(Loss(0, f"residue.{vendor}", "dropped", f"Only {vendor} knows what it means."))
         elif is_native(event):
             reason = "It belongs to the call that it came with."
-            lost += [Lost(f"residue.{SLUG}.{key}", "dropped", reason) for key in _OF_OTHER_CALLS if held.get(key)]
+            lost += [Loss(0, f"residue.{SLUG}.{key}", "dropped", reason) for key in _OF_OTHER_CALLS if held.get(key)]
 
 
 _OF_OTHER_CALLS: Final = ("path", "unread")

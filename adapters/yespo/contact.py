@@ -11,10 +11,11 @@ What is kept in ``residue["yespo"]``: ``row``, members that no profile has a pla
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway.adapter import Loss
 from gateway.event import Location, Profile
 
 from .limits import PHONE_DIGITS
-from .names import CONTACT_KEY, Lost, identifier, is_minted
+from .names import CONTACT_KEY, identifier, is_minted
 from .options import number_of, trait_of
 from .person import phone_digits
 from .wire import SLUG, VOCABULARY, Json, as_json
@@ -185,7 +186,7 @@ def _rows(traits: Mapping[str, Any], names: Mapping[str, int]) -> list[Json]:
 
 
 def write_contact(
-    profile: Profile, kept: Mapping[str, Any], names: Mapping[str, int], lost: list[Lost], *, native: bool
+    profile: Profile, kept: Mapping[str, Any], names: Mapping[str, int], lost: list[Loss], *, native: bool
 ) -> Json:
     """Return the contact of a profile, and report what has no place there."""
     out: Json = {}
@@ -207,19 +208,19 @@ def write_contact(
     return out
 
 
-def _write_channels(profile: Profile, kept: Mapping[str, Any], out: Json, lost: list[Lost], *, native: bool) -> None:
+def _write_channels(profile: Profile, kept: Mapping[str, Any], out: Json, lost: list[Loss], *, native: bool) -> None:
     sent = kept.get("channels")
     if sent is not None and _is_unchanged(profile, channels_of(kept)):
         out["channels"] = sent
         return
     email = profile.email if identifier(profile.email) else None
     if profile.email is not None and email is None:
-        lost.append(Lost("profile.email", "dropped", "Yespo takes it for nobody."))
+        lost.append(Loss(0, "profile.email", "dropped", "Yespo takes it for nobody."))
     rows = _channels(email, _phone(profile, lost, native=native))
     if rows:
         out["channels"] = rows
     reason = "Yespo needs more of an app or a browser than its token."
-    lost += [Lost(f"profile.push_tokens[{at}]", "dropped", reason) for at in range(len(profile.push_tokens))]
+    lost += [Loss(0, f"profile.push_tokens[{at}]", "dropped", reason) for at in range(len(profile.push_tokens))]
 
 
 def _is_unchanged(profile: Profile, rows: list[Json]) -> bool:
@@ -228,53 +229,53 @@ def _is_unchanged(profile: Profile, rows: list[Json]) -> bool:
     return held == (found.get("email"), found.get("phone"), found.get("push_tokens", ()))
 
 
-def _phone(profile: Profile, lost: list[Lost], *, native: bool) -> str | None:
+def _phone(profile: Profile, lost: list[Loss], *, native: bool) -> str | None:
     phone = profile.phone
     if phone is None or native:
         return phone
     digits = phone_digits(phone)
     if digits is None or len(digits) > PHONE_DIGITS.value:
-        lost.append(Lost("profile.phone", "dropped", "It is no phone number."))
+        lost.append(Loss(0, "profile.phone", "dropped", "It is no phone number."))
         return None
     if digits != phone:
-        lost.append(Lost("profile.phone", "coerced", "Yespo writes phone numbers as digits alone.", "channels"))
+        lost.append(Loss(0, "profile.phone", "coerced", "Yespo writes phone numbers as digits alone.", "channels"))
     return digits
 
 
-def _write_ids(profile: Profile, out: Json, lost: list[Lost], *, native: bool) -> None:
+def _write_ids(profile: Profile, out: Json, lost: list[Loss], *, native: bool) -> None:
     if profile.user_id is not None:
         if native or identifier(profile.user_id):
             out["externalCustomerId"] = profile.user_id
         else:
-            lost.append(Lost("profile.user_id", "dropped", "Yespo takes it for nobody."))
+            lost.append(Loss(0, "profile.user_id", "dropped", "Yespo takes it for nobody."))
     for vendor, own in profile.vendor_ids.items():
         if vendor == CONTACT_KEY:
             out["contactKey"] = own
         elif vendor == SLUG and own.isascii() and own.isdigit() and not is_minted(own):
             out["id"] = int(own)
         else:
-            lost.append(Lost(f"profile.vendor_ids.{vendor}", "dropped", _NO_PLACE))
+            lost.append(Loss(0, f"profile.vendor_ids.{vendor}", "dropped", _NO_PLACE))
 
 
-def _write_address(location: Location, out: Json, lost: list[Lost]) -> None:
+def _write_address(location: Location, out: Json, lost: list[Loss]) -> None:
     address: Json = {}
     missing: list[str] = []
     _ADDRESS.lower("profile.location", location, {}, address, missing)
     _leave_out_blanks(address, _PLACES, "profile.location", lost)
     if address:
         out["address"] = address
-    lost += [Lost(path, "dropped", _NO_PLACE) for path in missing]
+    lost += [Loss(0, path, "dropped", _NO_PLACE) for path in missing]
 
 
-def _leave_out_blanks(out: Json, fields: Mapping[str, str], at: str, lost: list[Lost]) -> None:
+def _leave_out_blanks(out: Json, fields: Mapping[str, str], at: str, lost: list[Loss]) -> None:
     """Take out texts that say nothing: by Yespo's rules they count as absent."""
     for key in [key for key, value in out.items() if key in fields and not _says(value)]:
         del out[key]
-        lost.append(Lost(f"{at}.{fields[key]}", "dropped", "To Yespo a blank text is none."))
+        lost.append(Loss(0, f"{at}.{fields[key]}", "dropped", "To Yespo a blank text is none."))
 
 
 def _write_fields(
-    profile: Profile, kept: Mapping[str, Any], names: Mapping[str, int], out: Json, lost: list[Lost], *, native: bool
+    profile: Profile, kept: Mapping[str, Any], names: Mapping[str, int], out: Json, lost: list[Loss], *, native: bool
 ) -> None:
     sent = kept.get("fields")
     if isinstance(sent, list):
@@ -287,7 +288,7 @@ def _write_fields(
     for trait, value in profile.traits.items():
         number = number_of(trait, names)
         if number is None:
-            lost.append(Lost(f"profile.traits.{trait}", "dropped", _NO_NUMBER))
+            lost.append(Loss(0, f"profile.traits.{trait}", "dropped", _NO_NUMBER))
         else:
             rows.append({"id": number, "value": value if native else _text(trait, value, number, lost)})
     rows += _named_fields(profile, names)
@@ -295,10 +296,10 @@ def _write_fields(
         out["fields"] = rows
 
 
-def _text(trait: str, value: Any, number: int, lost: list[Lost]) -> str:
+def _text(trait: str, value: Any, number: int, lost: list[Loss]) -> str:
     if isinstance(value, str):
         return value
-    lost.append(Lost(f"profile.traits.{trait}", "coerced", "Yespo keeps custom fields as text.", f"fields.{number}"))
+    lost.append(Loss(0, f"profile.traits.{trait}", "coerced", "Yespo keeps custom fields as text.", f"fields.{number}"))
     return as_json(value).decode()
 
 
@@ -314,11 +315,11 @@ def _named_fields(profile: Profile, names: Mapping[str, int]) -> list[Json]:
     ]
 
 
-def _report_rest(profile: Profile, names: Mapping[str, int], lost: list[Lost]) -> None:
+def _report_rest(profile: Profile, names: Mapping[str, int], lost: list[Loss]) -> None:
     for field in (*_UNPLACED, "anonymous_id", "device_id", "created_at"):
         if getattr(profile, field) is None:
             continue
         if field in _UNPLACED and field in names and field not in profile.traits:
-            lost.append(Lost(f"profile.{field}", "renamed", "It is a custom field there.", f"fields.{names[field]}"))
+            lost.append(Loss(0, f"profile.{field}", "renamed", "It is a custom field there.", f"fields.{names[field]}"))
         else:
-            lost.append(Lost(f"profile.{field}", "dropped", _NO_PLACE))
+            lost.append(Loss(0, f"profile.{field}", "dropped", _NO_PLACE))

@@ -5,7 +5,7 @@ Sources, read 2026-11-21: docs.yespo.io/docs/how-use-v1event-api-resource, /vali
 PipedreamHQ/pipedream (``/api/event``).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -76,7 +76,7 @@ def _read(body: EventBody, request: Request, endpoint: str, moment: Moment | Non
     type_key = _type(body.event_type_key)
     key = check_key(body.key_value)
     params = body.params or []
-    sent = sort_params(_pairs(params, strict=options.strict_v1 and not v2))
+    sent = sort_params(_by_name(params, strict=options.strict_v1 and not v2))
     if options.structures and type_key in options.structures:
         _check_structure(options.structures[type_key], {param.name for param in params})
     if v2 and contact_json.PARAM in sent.flat:
@@ -114,13 +114,13 @@ def check_key(value: Any) -> str | None:
     return key if key.strip() else None
 
 
-def _pairs(params: Sequence[Param], *, strict: bool) -> Iterator[tuple[str, Any]]:
-    """Yield names and values.
+def _by_name(params: Sequence[Param], *, strict: bool) -> Json:
+    """Return the values by their names.
 
     Raises:
         Rejected: one is missing, too long, a second of its name, or (`strict`) a structure.
     """
-    names = set()
+    values: Json = {}
     for param in params:
         name, value = param.name, param.value
         if value is UNSET:
@@ -129,10 +129,10 @@ def _pairs(params: Sequence[Param], *, strict: bool) -> Iterator[tuple[str, Any]
             raise invalid(f"The name of a param has 1 to {_LONGEST_NAME} characters")
         if strict and isinstance(value, (dict, list)):
             raise invalid("The value of a param must be a string")
-        names.add(name)
-        yield name, value
-    if len(names) < len(params):
+        values[name] = value
+    if len(values) < len(params):
         raise invalid("The names of params must be unique")
+    return values
 
 
 _LONGEST_NAME: Final = NAME_LENGTH.value
@@ -253,7 +253,7 @@ def decode_v3(request: Request) -> Decoded:
     type_key = scalar(body.get("eventTypeKey")) or scalar(body.get("eventKey"))
     if type_key is None or not type_key.strip():
         raise invalid("eventTypeKey is required")
-    sent = sort_params(_v3_params(body).items())
+    sent = sort_params(_v3_params(body))
     key = scalar(body.get("keyValue")) or None
     if key is None and resolved(sent.who) is None:
         raise invalid("An identifier is required")

@@ -19,8 +19,8 @@ What has no canonical home is kept in ``residue["yespo"]`` for the way back:
 | ``top``    | members of an order that no page names, and blank ones; ``info``: the same of `additionalInfo`  |
 """
 
-from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -55,41 +55,44 @@ _OPENING: Final = frozenset("[{")
 class Sent(Struct):
     """Parameters sorted by what they are."""
 
+    flat: Json
     who: dict[str, str] = {}
     """Identifier -> its text."""
     spelled: Json = {}
     """Identifier -> ``[name, value]`` where they are not those we would write."""
     keep: Json = {}
-    flat: Json = {}
     texts: Texts = {}
 
 
-def sort_params(params: Iterable[tuple[str, Any]]) -> Sent:
-    """Sort parameters into identifiers, nobodies, and values."""
-    sent = Sent()
-    flat = sent.flat
-    for name, value in params:
-        field = IDENTIFIERS.get(name) or IDENTIFIERS.get(name.lower())
+def sort_params(params: Json) -> Sent:
+    """Sort parameters into identifiers, nobodies, and values; the object becomes that of the values."""
+    sent = Sent(params)
+    for name, value in [*params.items()]:
+        field = _identifier_of(name) if len(name) <= _LONGEST else None
         if field is None:
             if type(value) is str and value[:1] in _OPENING:
-                open_text(name, value, flat, sent.texts)
-            else:
-                flat[name] = value
-        elif isinstance(value, (dict, list)):
-            flat[name] = value
-        else:
+                open_text(name, value, params, sent.texts)
+        elif not isinstance(value, (dict, list)):
             _take_identifier(sent, field, name, value)
     return sent
+
+
+_LONGEST: Final = max(map(len, IDENTIFIERS))
+
+
+@lru_cache(maxsize=4_096)
+def _identifier_of(name: str) -> str | None:
+    """Return which identifier a parameter is; cached, so the name must be a short one."""
+    return IDENTIFIERS.get(name.lower())
 
 
 def _take_identifier(sent: Sent, field: str, name: str, value: Any) -> None:
     text = identifier(value)
     if text is None:
-        sent.keep[name] = value
-    elif field in sent.who:
-        sent.flat[name] = value
-    else:
+        sent.keep[name] = sent.flat.pop(name)
+    elif field not in sent.who:
         sent.who[field] = text
+        del sent.flat[name]
         if name != PARAM[field] or text is not value:
             sent.spelled[field] = [name, value]
 
@@ -181,8 +184,8 @@ def _profile(lifted: Lifted, sent: Sent, key: str | None, hidden: Json, *, ident
         _hide_known(hidden, lifted, who)
     if not who and key is not None:
         fields.update(_weak(key, hidden))
-    for field in ("user_id", "email", "phone"):
-        if field in who:
+    for field in who:
+        if field in _OWN_FIELD:
             fields[field] = who[field]
     if "push_token" in who:
         fields["push_tokens"] = (who["push_token"],)
@@ -193,6 +196,10 @@ def _profile(lifted: Lifted, sent: Sent, key: str | None, hidden: Json, *, ident
     if "profile" in lifted.parts:
         fields.update(lifted.parts["profile"])
     return Profile(**fields) if fields else EMPTY_PROFILE
+
+
+_OWN_FIELD: Final = frozenset({"user_id", "email", "phone"})
+"""Identifiers that are fields of a profile under the same name."""
 
 
 def _hide_known(hidden: Json, lifted: Lifted, who: dict[str, str]) -> None:

@@ -83,7 +83,7 @@ def _order(row: Json, request: Request) -> Event:
     more: Json = {"top": top} if top else {}
     if isinstance(row.get(INFO), dict):
         _open_info(row[INFO], params, more)
-    sent = sort_params(params.items())
+    sent = sort_params(params)
     return read_event(TYPES[row["status"]], None, sent, request, ENDPOINT, None, more)
 
 

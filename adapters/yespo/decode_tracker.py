@@ -97,7 +97,7 @@ def _event(name: str, info: Json, body: Json, request: Request) -> Event:
     type_key = _TYPES.get(name, name)
     if type_key in TEXT_TYPES:
         params.update({key: as_text(params[key]) for key in params if key in STRUCTURES})
-    sent = sort_params(params.items())
+    sent = sort_params(params)
     check_identifiers(sent)
     at = read_millis(info.get("datetime"))
     if at is None and "datetime" in info:

@@ -10,15 +10,13 @@ from typing import Final
 
 import msgspec
 
-from gateway.adapter import Encoded, EncodeError, Event, Settings, chunk
+from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, losses_of
 from gateway.event import EMPTY_CONTEXT, Profile, leaves
 
 from .contact import CHANNEL, CONTACTS, channels_of, default_envelope, write_contact
-from .encode import losses
 from .encode_event import is_native, kept_of, options_of, report_residue
 from .limits import CONTACT_BODY_SENT, CONTACTS_BODY_SENT
 from .limits import CONTACTS as MOST
-from .names import Lost
 from .wire import SLUG, Json, as_json
 
 SUBSCRIBE_PATH: Final = "/api/v1/contact/subscribe"
@@ -41,7 +39,7 @@ def encode_contact(events: Sequence[Event], settings: Settings) -> list[Encoded]
 
 
 def _single(index: int, event: Event, settings: Settings) -> Encoded:
-    lost: list[Lost] = []
+    lost: list[Loss] = []
     path = None
     contact = _contact(event, settings, lost)
     if not contact.get("channels"):
@@ -51,10 +49,10 @@ def _single(index: int, event: Event, settings: Settings) -> Encoded:
     _report(event, lost, _PUT_BACK if path is None else (*_PUT_BACK, "form"))
     body = as_json(contact)
     _check_size(body, CONTACT_BODY_SENT.value)
-    return Encoded(events=(index,), body=body, path=path, lost=losses(index, lost))
+    return Encoded(events=(index,), body=body, path=path, lost=losses_of(index, lost))
 
 
-def _contact(event: Event, settings: Settings, lost: list[Lost]) -> Json:
+def _contact(event: Event, settings: Settings, lost: list[Loss]) -> Json:
     names = options_of(settings).contact_fields
     return write_contact(event.profile, kept_of(event), names, lost, native=is_native(event))
 
@@ -67,7 +65,7 @@ def _check_size(body: bytes, most: int) -> None:
 # --- subscriptions ---------------------------------------------------------------------------------------
 
 
-def _subscription(event: Event, contact: Json, lost: list[Lost]) -> Json:
+def _subscription(event: Event, contact: Json, lost: list[Loss]) -> Json:
     """Return the call that subscribes a contact: with those channels alone that were agreed to."""
     form: Json = kept_of(event).get("form") or {}
     _restrict(event, contact, lost)
@@ -82,17 +80,17 @@ def _subscription(event: Event, contact: Json, lost: list[Lost]) -> Json:
         body.setdefault(name, value)
     for at, change in enumerate(event.consent):
         if change.at is not None:
-            lost.append(Lost(f"consent[{at}].at", "dropped", "Yespo takes the time of arrival."))
+            lost.append(Loss(0, f"consent[{at}].at", "dropped", "Yespo takes the time of arrival."))
     return body
 
 
-def _restrict(event: Event, contact: Json, lost: list[Lost]) -> None:
+def _restrict(event: Event, contact: Json, lost: list[Loss]) -> None:
     agreed = {change.channel for change in event.consent}
     if None in agreed:
         reason = "In Yespo a permission is for each channel that is given."
         for at, change in enumerate(event.consent):
             if change.channel is None:
-                lost.append(Lost(f"consent[{at}]", "coerced", reason, "contact.channels"))
+                lost.append(Loss(0, f"consent[{at}]", "coerced", reason, "contact.channels"))
         return
     rows = channels_of(contact)
     kept = [row for row in rows if CHANNEL.get(row["type"]) in agreed]
@@ -105,13 +103,13 @@ def _restrict(event: Event, contact: Json, lost: list[Lost]) -> None:
     for kind, path in (("email", "profile.email"), ("sms", "profile.phone")):
         if any(row["type"] == kind for row in rows) and not any(row["type"] == kind for row in kept):
             lost[:] = [one for one in lost if one.path != path]
-            lost.append(Lost(path, "dropped", reason))
+            lost.append(Loss(0, path, "dropped", reason))
 
 
 # --- losses ----------------------------------------------------------------------------------------------
 
 
-def _report(event: Event, lost: list[Lost], own: tuple[str, ...]) -> None:
+def _report(event: Event, lost: list[Loss], own: tuple[str, ...]) -> None:
     """Report what an event says that a contact has no place for."""
     identify = event.kind == "identify"
     told: Json = {}
@@ -129,7 +127,7 @@ def _report(event: Event, lost: list[Lost], own: tuple[str, ...]) -> None:
     if identify and event.consent:
         told["consent"] = msgspec.to_builtins(event.consent)
     if told:
-        lost += [Lost(path, "dropped", _NO_FIELD) for path, value in leaves(told) if value is not None]
+        lost += [Loss(0, path, "dropped", _NO_FIELD) for path, value in leaves(told) if value is not None]
     if event.residue:
         report_residue(event, lost, *own)
 
@@ -144,7 +142,7 @@ def encode_contacts(events: Sequence[Event], settings: Settings) -> list[Encoded
         EncodeError: a contact has no channel, or is too large.
     """
     rows: list[bytes] = []
-    lost: list[list[Lost]] = []
+    lost: list[list[Loss]] = []
     batches: dict[bytes, list[int]] = {}
     for index, event in enumerate(events):
         lost.append([])
@@ -214,7 +212,7 @@ def _cuts(head: bytes, run: Sequence[int], rows: Sequence[bytes]) -> Iterator[li
         yield list(run[cut.start : cut.stop])
 
 
-def _request(head: bytes, cut: Sequence[int], rows: Sequence[bytes], lost: Sequence[Sequence[Lost]]) -> Encoded:
+def _request(head: bytes, cut: Sequence[int], rows: Sequence[bytes], lost: Sequence[Sequence[Loss]]) -> Encoded:
     body = b"{" + _KEY + b",".join(rows[index] for index in cut) + b"]," + head[1:]
-    told = tuple(loss for index in cut for loss in losses(index, lost[index]))
+    told = tuple([loss for index in cut for loss in losses_of(index, lost[index])])
     return Encoded(events=tuple(cut), body=body, lost=told)

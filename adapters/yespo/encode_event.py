@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from gateway.adapter import EncodeError, Event, Settings, Shape, derive_uuid
-from gateway.event import EMPTY_PROFILE, Item, leaves
+from gateway.adapter import EncodeError, Event, Loss, Settings, Shape, derive_uuid
+from gateway.event import EMPTY_PROFILE, Item, leaf_paths
 
 from .decode_event import CONSENT, implied_consent
 from .forms import LINE_KEYS, NESTED, ONE, close_params
@@ -25,8 +25,8 @@ from .names import (
     IDENTIFIERS,
     NAME_PARAM,
     ORDER_STATUS,
+    PRIORITY,
     STATUSES,
-    Lost,
     is_legal,
     resolved,
     write_type,
@@ -48,7 +48,7 @@ class Written(Struct):
     key: str | None
     """None: Yespo takes the first identifier among the parameters."""
     params: Json
-    lost: list[Lost]
+    lost: list[Loss]
     free: dict[str, str]
     """Parameter -> canonical path, of values that may be left out where an event is too large."""
 
@@ -103,7 +103,7 @@ def write_event(job: Job) -> Written:
         EncodeError: it has no name, or nobody it is about.
     """
     event, kept = job.event, job.kept
-    lost: list[Lost] = []
+    lost: list[Loss] = []
     type_key = write_type(job.shape, kept.get("type"), lost)
     profile = visible(event.profile, kept.get("hidden")) if "hidden" in kept else event.profile
     who = identifiers(profile, lost, native=job.native)
@@ -127,7 +127,10 @@ def _key(who: dict[str, str], job: Job) -> str | None:
         raise EncodeError("Yespo needs a contact id, an external id, an e-mail address, a phone number or a push token")
     if job.native:
         return resolved(who)
-    return resolved({field: text for field, text in who.items() if is_legal(text)})
+    for field in PRIORITY:
+        if field in who and is_legal(who[field]):
+            return who[field]
+    return None
 
 
 # --- fields and free values ------------------------------------------------------------------------------
@@ -147,23 +150,30 @@ def _write_fields(job: Job, written: Written) -> None:
         _judge(job, fields, frozenset(homeless), written)
     if homeless:
         reason = "Yespo has no parameter for it."
-        written.lost += [Lost(path, "dropped", reason) for path in homeless if not path.startswith("properties.")]
+        written.lost += [Loss(0, path, "dropped", reason) for path in homeless if not path.startswith("properties.")]
     if not job.native:
         _complete(event, shape, fields, written.lost)
     written.params.update(fields)
 
 
-def _complete_rows(shape: Shape, items: tuple[Item, ...], fields: Json, lost: list[Lost]) -> None:
+def _complete_rows(shape: Shape, items: tuple[Item, ...], fields: Json, lost: list[Loss]) -> None:
     """Give each row what Yespo requires of one: a product id, a category as text."""
-    key = next((key for key in LINE_KEYS if isinstance(fields.get(key), list)), None)
-    if key is None or shape.lines is None or len(fields[key]) != len(items):
+    rows = _rows(fields)
+    if shape.lines is None or len(rows) != len(items):
         return
     slots = _slots(shape.lines.each)
-    for at, (row, item) in enumerate(zip(fields[key], items, strict=True)):
+    for at, item in enumerate(items):
         if item.product_id is None and item.sku is not None:
-            row[slots["item.product_id"]] = item.sku
+            rows[at][slots["item.product_id"]] = item.sku
         if item.categories:
-            _join(row, slots["item.categories"], item.categories, f"{_ITEMS}[{at}].categories", lost)
+            _join(rows[at], slots["item.categories"], item.categories, f"{_ITEMS}[{at}].categories", lost)
+
+
+def _rows(fields: Json) -> list[Json]:
+    for key in LINE_KEYS:
+        if key in fields and isinstance(rows := fields[key], list):
+            return rows
+    return []
 
 
 @lru_cache(maxsize=16)
@@ -171,15 +181,16 @@ def _slots(table: Any) -> Mapping[str, str]:
     return dict(table.paths())
 
 
-def _join(row: Json, key: str, names: tuple[str, ...], path: str, lost: list[Lost]) -> None:
+def _join(row: Json, key: str, names: tuple[str, ...], path: str, lost: list[Loss]) -> None:
     row[key] = ",".join(names)
-    if any(name != name.strip() or "," in name for name in names) or not row[key]:
-        lost.append(Lost(path, "coerced", "Yespo has one text for a product's categories.", key))
+    if [part.strip() for part in row[key].split(",")] != [*names] or not row[key]:
+        lost.append(Loss(0, path, "coerced", "Yespo has one text for a product's categories.", key))
 
 
 def _judge(job: Job, fields: Json, homeless: frozenset[str], written: Written) -> None:
     """Put properties aside whose names are taken, and report those that Yespo reads as something else."""
-    event, shape, native = job.event, job.shape, job.native
+    event, shape, native, params, free = job.event, job.shape, job.native, written.params, written.free
+    identify = event.kind == "identify"
     mapped = _mapped(shape.table)
     for key, value in event.properties.items():
         path = f"properties.{key}"
@@ -187,19 +198,16 @@ def _judge(job: Job, fields: Json, homeless: frozenset[str], written: Written) -
             _put_aside(key, value, path, "property_", fields, written)
         elif key in mapped:
             continue
-        elif key in written.params or (not native and _is_reserved(shape, key, value)) or not 0 < len(key) <= _LONGEST:
+        elif key in params or not 0 < len(key) <= _LONGEST or (not native and _is_reserved(shape, key, value)):
             fields.pop(key, None)
             _put_aside(key, value, path, "property_", fields, written)
         else:
-            written.free[key] = path
-            _report_meaning(job, key, path, written.lost)
-
-
-def _report_meaning(job: Job, key: str, path: str, lost: list[Lost]) -> None:
-    if job.event.kind == "identify":
-        lost.append(Lost(path, "renamed", "Yespo takes it for an attribute of the contact.", key))
-    elif not job.native and (read := _meaning(job.shape.table, key)) is not None:
-        lost.append(Lost(path, "renamed", f"Yespo takes it for {read}.", key))
+            free[key] = path
+            if identify:
+                reason = "Yespo takes it for an attribute of the contact."
+                written.lost.append(Loss(0, path, "renamed", reason, key))
+            elif not native and (read := _meaning(shape.table, key)) is not None:
+                written.lost.append(Loss(0, path, "renamed", f"Yespo takes it for {read}.", key))
 
 
 _LONGEST: Final = NAME_LENGTH.value
@@ -208,11 +216,11 @@ _LONGEST: Final = NAME_LENGTH.value
 def _put_aside(key: str, value: Any, path: str, prefix: str, fields: Json, written: Written) -> None:
     name = (prefix + key)[:_LONGEST]
     if name in fields or name in written.params:
-        written.lost.append(Lost(path, "dropped", _ONE_LEVEL))
+        written.lost.append(Loss(0, path, "dropped", _ONE_LEVEL))
         return
     fields[name] = value
     written.free[name] = path
-    written.lost.append(Lost(path, "renamed", f"In Yespo {key[:_LONGEST]!r} is something else, or too long.", name))
+    written.lost.append(Loss(0, path, "renamed", f"In Yespo {key[:_LONGEST]!r} is something else, or too long.", name))
 
 
 _RESERVED: Final = frozenset({CONSENT, "contactJson", *LINE_KEYS, *NAME_PARAM.values()})
@@ -220,14 +228,25 @@ _RESERVED: Final = frozenset({CONSENT, "contactJson", *LINE_KEYS, *NAME_PARAM.va
 
 def _is_reserved(shape: Shape, key: str, value: Any) -> bool:
     """Tell whether a parameter of this name steers Yespo, so that a free value must not have it."""
+    if _steers(NESTED.get(shape.vendor_name), key):
+        return True
+    if key not in _OF_ORDERS or shape.name not in ORDER_STATUS:
+        return False
+    return key == "date" or not (isinstance(value, str) and value in STATUSES)
+
+
+_OF_ORDERS: Final = ("status", "date")
+
+
+@lru_cache(maxsize=4_096)
+def _steers(nested: str | None, key: str) -> bool:
+    """Tell the same of any event; `nested` is the parameter in which those of its type have others.
+
+    Cached, so the key must be a short one.
+    """
     if key in _RESERVED or key.lower() in IDENTIFIERS:
         return True
-    nested = NESTED.get(shape.vendor_name)
-    if nested is not None and (key == nested or key.startswith(f"{nested}.")):
-        return True
-    if key == "status":
-        return shape.name in ORDER_STATUS and not (isinstance(value, str) and value in STATUSES)
-    return key == "date" and shape.name in ORDER_STATUS
+    return nested is not None and (key == nested or key.startswith(f"{nested}."))
 
 
 @lru_cache(maxsize=256)
@@ -257,22 +276,22 @@ def _write_traits(job: Job, written: Written) -> None:
         params[key] = value
         written.free[key] = path
         if not identify:
-            written.lost.append(Lost(path, "renamed", BECOMES_PARAM, key))
+            written.lost.append(Loss(0, path, "renamed", BECOMES_PARAM, key))
         elif not native and (read := _meaning(shape.table, key)) is not None:
-            written.lost.append(Lost(path, "renamed", f"Yespo takes it for {read}.", key))
+            written.lost.append(Loss(0, path, "renamed", f"Yespo takes it for {read}.", key))
 
 
 # --- what an event's type asks for -----------------------------------------------------------------------
 
 
-def _complete(event: Event, shape: Shape, fields: Json, lost: list[Lost]) -> None:
+def _complete(event: Event, shape: Shape, fields: Json, lost: list[Loss]) -> None:
     """Give an event of another vendor what Yespo requires of its own types."""
     status = ORDER_STATUS.get(shape.name)
     if status is not None:
         fields.setdefault("status", status)
         fields["date"] = write_seconds(event.occurred_at or event.received_at)
         if event.occurred_at is not None and event.occurred_at.microsecond:
-            lost.append(Lost("occurred_at", "coerced", "Yespo's order dates are whole seconds.", "date"))
+            lost.append(Loss(0, "occurred_at", "coerced", "Yespo's order dates are whole seconds.", "date"))
     elif shape.name == "Cart Updated" and "recycleStateId" not in fields:
         fields["recycleStateId"] = derive_uuid(event.id)
 
@@ -285,11 +304,11 @@ def _write_rest(job: Job, written: Written) -> None:
         written.params[CONSENT] = msgspec.to_builtins(event.consent)
         if not job.native:
             reason = "Yespo keeps it with the event; it gives or takes back no permission there."
-            lost.append(Lost("consent", "renamed", reason, CONSENT))
+            lost.append(Loss(0, "consent", "renamed", reason, CONSENT))
     if job.kept:
         _restore(event, job.kept, written.params)
     if event.dedupe_key is not None:
-        lost.append(Lost("dedupe_key", "dropped", "Yespo's events have no key against duplicates."))
+        lost.append(Loss(0, "dedupe_key", "dropped", "Yespo's events have no key against duplicates."))
     if event.residue:
         report_residue(event, lost)
 
@@ -297,7 +316,7 @@ def _write_rest(job: Job, written: Written) -> None:
 def _write_name(event: Event, written: Written) -> None:
     param = NAME_PARAM.get(event.kind)
     if param is None or not event.name or param in written.params:
-        written.lost.append(Lost("name", "dropped", "Yespo has no name for it beside the event's type."))
+        written.lost.append(Loss(0, "name", "dropped", "Yespo has no name for it beside the event's type."))
     else:
         written.params[param] = event.name
 
@@ -313,7 +332,7 @@ def _restore(event: Event, kept: Mapping[str, Any], params: Json) -> None:
         params["date"] = kept["date"] if same else write_seconds(event.occurred_at)
 
 
-def report_residue(event: Event, lost: list[Lost], *own: str) -> None:
+def report_residue(event: Event, lost: list[Loss], *own: str) -> None:
     """Report what other vendors set aside, and what of ours is for another endpoint.
 
     Args:
@@ -329,7 +348,7 @@ def report_residue(event: Event, lost: list[Lost], *own: str) -> None:
             reason = f"Only {vendor} knows what it means."
             others = {key: value for key, value in held.items() if key != "raw"}
         if others:
-            lost += [Lost(path, "dropped", reason) for path, _ in leaves(others, f"residue.{vendor}")]
+            lost += [Loss(0, path, "dropped", reason) for path in leaf_paths(others, f"residue.{vendor}")]
 
 
 ELSEWHERE: Final = frozenset({"top", "info", "row", "channels", "fields", "bulk", "form"})

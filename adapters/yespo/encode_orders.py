@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from gateway.adapter import Encoded, EncodeError, Event, Settings, chunk
+from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings
 
-from .encode import losses
+from .encode import batches
 from .encode_event import Job, Written, job_of, write_event
 from .limits import ORDERS, ORDERS_BODY_SENT
-from .names import IDENTIFIERS, ORDER_STATUS, Lost
+from .names import IDENTIFIERS, ORDER_STATUS
 from .order import INFO, ITEMS, MEMBERS, NUMBERS, SOURCES, TEXTS, is_number
 from .times import read_time, write_seconds
 from .wire import Json, as_json
 
-_FRAME: Final = (b'{"orders":[', b"]}")
+_HEAD: Final = b'{"orders":['
+_LARGEST: Final = ORDERS_BODY_SENT.value - len(_HEAD) - len(b"]}")
 
 
 def encode_orders(events: Sequence[Event], settings: Settings) -> list[Encoded]:
@@ -27,35 +28,33 @@ def encode_orders(events: Sequence[Event], settings: Settings) -> list[Encoded]:
     Raises:
         EncodeError: an event says nobody whom Yespo takes.
     """
-    written = [_order(event, settings) for event in events]
-    parts = [as_json(order) for order, _ in written]
-    frame = len(_FRAME[0]) + len(_FRAME[1])
-    if any(len(part) + frame >= ORDERS_BODY_SENT.value for part in parts):
-        raise EncodeError(f"the order is larger than the {ORDERS_BODY_SENT.value:,} bytes that we send at once")
-    cuts = chunk(parts, max_events=ORDERS.value, max_body=ORDERS_BODY_SENT.value, frame=frame)
-    return [
-        Encoded(
-            events=tuple(cut),
-            body=_FRAME[0] + b",".join(parts[cut.start : cut.stop]) + _FRAME[1],
-            lost=tuple(loss for index in cut for loss in losses(index, written[index][1])),
-        )
-        for cut in cuts
-    ]
+    orders = [_order(event, settings) for event in events]
+    written = [(as_json(order), lost) for order, lost in orders]
+    for part, _ in written:
+        if len(part) >= _LARGEST:
+            raise EncodeError(f"the order is larger than the {ORDERS_BODY_SENT.value:,} bytes that we send at once")
+    return batches(written, _HEAD, ORDERS.value, ORDERS_BODY_SENT.value)
 
 
-def _order(event: Event, settings: Settings) -> tuple[Json, list[Lost]]:
+def _order(event: Event, settings: Settings) -> tuple[Json, list[Loss]]:
     base = job_of(event, settings)
-    job = Job(event=event, shape=base.shape, kept=base.kept, native=base.native, wrap=False)
+    job = Job(base.event, base.shape, base.kept, base.native, wrap=False) if base.wrap else base
     written = write_event(job)
     order: Json = {}
     info: Json = {}
+    as_they_are = MEMBERS if job.native else _UNCHECKED
     for name, value in written.params.items():
-        if name in MEMBERS:
-            _write_member(name, value, order, info, written, native=job.native)
+        if name in as_they_are:
+            order[name] = value
+        elif name in MEMBERS:
+            _write_member(name, value, order, info, written)
         elif name.lower() in IDENTIFIERS:
             _drop_identifier(name, written)
+        elif type(value) is str:
+            info[name] = value
         else:
-            _write_info(name, value, info, written)
+            info[name] = _text(value)
+            _report_text(name, value, f"{INFO}.{name}", written)
     if not job.native:
         _complete(event, order)
     _restore(event, order, job.kept)
@@ -64,10 +63,11 @@ def _order(event: Event, settings: Settings) -> tuple[Json, list[Lost]]:
     return order, _without_own(written.lost)
 
 
-def _write_member(name: str, value: Any, order: Json, info: Json, written: Written, *, native: bool) -> None:
-    if native or name not in TEXTS | NUMBERS:
-        order[name] = value
-    elif name in NUMBERS:
+_UNCHECKED: Final = MEMBERS - TEXTS - NUMBERS
+
+
+def _write_member(name: str, value: Any, order: Json, info: Json, written: Written) -> None:
+    if name in NUMBERS:
         if isinstance(value, Decimal) or is_number(value):
             order[name] = value
         else:
@@ -84,12 +84,7 @@ def _put_aside(name: str, value: Any, info: Json, written: Written) -> None:
     info[place] = _text(value)
     path = written.free.get(name)
     if path is not None:
-        written.lost.append(Lost(path, "renamed", f"In an order {name} is something else.", f"{INFO}.{place}"))
-
-
-def _write_info(name: str, value: Any, info: Json, written: Written) -> None:
-    info[name] = _text(value)
-    _report_text(name, value, f"{INFO}.{name}", written)
+        written.lost.append(Loss(0, path, "renamed", f"In an order {name} is something else.", f"{INFO}.{place}"))
 
 
 def _text(value: Any) -> str:
@@ -101,7 +96,7 @@ def _text(value: Any) -> str:
 def _report_text(name: str, value: Any, place: str, written: Written) -> None:
     path = written.free.get(name)
     if path is not None and not isinstance(value, (str, dict, list)):
-        written.lost.append(Lost(path, "coerced", "An order keeps it as text.", place))
+        written.lost.append(Loss(0, path, "coerced", "An order keeps it as text.", place))
 
 
 def _drop_identifier(name: str, written: Written) -> None:
@@ -112,7 +107,7 @@ def _drop_identifier(name: str, written: Written) -> None:
     }.get(IDENTIFIERS[name.lower()])
     if path is not None:
         reason = "Yespo finds the contact of an order by external id, e-mail address or phone number."
-        written.lost.append(Lost(path, "dropped", reason))
+        written.lost.append(Loss(0, path, "dropped", reason))
 
 
 def _complete(event: Event, order: Json) -> None:
@@ -130,6 +125,9 @@ def _restore(event: Event, order: Json, kept: Mapping[str, Any]) -> None:
     order.setdefault("status", ORDER_STATUS[event.name])
 
 
-def _without_own(lost: list[Lost]) -> list[Lost]:
+def _without_own(lost: list[Loss]) -> list[Loss]:
     """Return the losses without those of entries of our residue that an order does put back."""
-    return [one for one in lost if not one.path.startswith(("residue.yespo.top", "residue.yespo.info"))]
+    return [one for one in lost if not one.path.startswith(_OWN)]
+
+
+_OWN: Final = ("residue.yespo.top", "residue.yespo.info")

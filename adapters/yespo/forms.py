@@ -85,14 +85,17 @@ def _open_lines(keys: tuple[str, ...], flat: Json, texts: Texts, keep: Json, for
             keep[key] = sent if text is None else json_bytes(sent).decode() if text is True else text
 
 
+_OBJECTS: Final = frozenset({dict})
+
+
 def _rows(key: str, value: Any) -> tuple[list[Any] | None, str | None]:
     """Return the rows of a product list and the form it came in; None when it is none."""
     if isinstance(value, list):
-        return (value, None) if all(isinstance(row, dict) for row in value) else (None, None)
+        return (value, None) if _OBJECTS.issuperset(map(type, value)) else (None, None)
     if not isinstance(value, dict):
         return None, None
     inner = value.get(ARRAY)
-    if len(value) == 1 and isinstance(inner, list) and all(isinstance(row, dict) for row in inner):
+    if len(value) == 1 and isinstance(inner, list) and _OBJECTS.issuperset(map(type, inner)):
         return inner, ARRAY
     return ([value], OBJECT) if key == ONE and value else (None, None)
 
@@ -107,15 +110,19 @@ def close_params(shape: Shape, fields: Json, kept: Mapping[str, Any], *, native:
     param = NESTED.get(shape.vendor_name)
     if param is not None and (not native or param in forms):
         _nest(param, fields)
-    for key in [key for key in fields if key in LINE_KEYS]:
-        form = forms.get(key) if native else OBJECT if key == ONE else ARRAY if wrap else None
-        fields[key] = _closed(fields[key], form)
-    if native:
-        for name in [name for name in texts if name in fields]:
+    for key in LINE_KEYS:
+        if key in fields:
+            form = forms.get(key) if native else OBJECT if key == ONE else ARRAY if wrap else None
+            if form is not None:
+                fields[key] = _closed(fields[key], form)
+    if not native:
+        texts = _OWN_TEXTS if shape.vendor_name in TEXT_TYPES else {}
+    for name in texts:
+        if name in fields:
             _write_text(name, texts[name], fields)
-    elif shape.vendor_name in TEXT_TYPES:
-        for name in [name for name in fields if name in STRUCTURES]:
-            _write_text(name, True, fields)
+
+
+_OWN_TEXTS: Final = dict.fromkeys(STRUCTURES, True)
 
 
 def _nest(param: str, fields: Json) -> None:

@@ -7,33 +7,25 @@ docs.yespo.io/docs/how-use-v1event-api-resource (their priority).
 
 import hashlib
 import re
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
-from gateway.adapter import EncodeError, Shape
+from gateway.adapter import EncodeError, Loss, Shape
 
 from .limits import KEY_LENGTH, TYPE_LENGTH
 from .wire import VOCABULARY
 
 FORBIDDEN: Final = frozenset("<;\u2019\\/|\"`'^?!,>")
 """The 14 characters that no type, key or identifier may hold."""
+_forbidden: Final = re.compile(f"[{re.escape(''.join(sorted(FORBIDDEN)))}]").search
 _UNDERSCORES: Final = {ord(char): "_" for char in FORBIDDEN}
 
 
 _ILLEGAL_TYPE: Final = "Yespo's event types have up to 100 characters, and no quotes, slashes, or < > ; | ^ ? ! ,"
 
 
-class Lost(NamedTuple):
-    """What happened to one leaf of an event: a `Loss` before it is known which event of a batch it is."""
-
-    path: str
-    outcome: Literal["dropped", "coerced", "renamed"]
-    reason: str
-    to: str | None = None
-
-
 def is_legal(text: str, most: int = KEY_LENGTH.value) -> bool:
     """Tell whether a type, a key or an identifier is one that Yespo takes."""
-    return len(text) <= most and FORBIDDEN.isdisjoint(text)
+    return len(text) <= most and (text.isalnum() or _forbidden(text) is None)
 
 
 # --- event types -----------------------------------------------------------------------------------------
@@ -64,7 +56,7 @@ NAME_PARAM: Final = {"page": "pageName", "screen": "screenName"}
 """Where the name of a page or screen stands, which is no event type's name; ours."""
 
 
-def write_type(shape: Shape, sent: Any, lost: list[Lost]) -> str:
+def write_type(shape: Shape, sent: Any, lost: list[Loss]) -> str:
     """Return the type to send an event as: that which came in, if it still means the same, or the vocabulary's.
 
     Raises:
@@ -74,21 +66,27 @@ def write_type(shape: Shape, sent: Any, lost: list[Lost]) -> str:
         before = shape_of(sent)
         if (before.kind, before.name) == (shape.kind, shape.name):
             return sent
-    if shape.vendor_name.strip() == "":
+    wanted = shape.vendor_name
+    if wanted.strip() == "":
         raise EncodeError("the event has no name, and Yespo's events need one")
-    name = _legal(shape.vendor_name)
-    if name != shape.vendor_name:
-        lost.append(Lost("name", "coerced", _ILLEGAL_TYPE, "eventTypeKey"))
+    name = wanted if is_legal(wanted, _LONGEST_TYPE) else _legal(wanted)
+    if name != wanted:
+        lost.append(Loss(0, "name", "coerced", _ILLEGAL_TYPE, "eventTypeKey"))
     read = shape_of(name)
+    if read is shape:
+        return name
     if read.kind != shape.kind:
-        lost.append(Lost("kind", "coerced", f"Yespo takes the type {name} for something else.", "eventTypeKey"))
-    if read.name != shape.name and name == shape.vendor_name:
-        lost.append(Lost("name", "renamed", f"Yespo takes the type {name} for something else.", "eventTypeKey"))
+        lost.append(Loss(0, "kind", "coerced", f"Yespo takes the type {name} for something else.", "eventTypeKey"))
+    if read.name != shape.name and name == wanted:
+        lost.append(Loss(0, "name", "renamed", f"Yespo takes the type {name} for something else.", "eventTypeKey"))
     return name
 
 
+_LONGEST_TYPE: Final = TYPE_LENGTH.value
+
+
 def _legal(name: str) -> str:
-    cut = name.translate(_UNDERSCORES)[: TYPE_LENGTH.value]
+    cut = name.translate(_UNDERSCORES)[:_LONGEST_TYPE]
     return cut if cut.strip() else "_"
 
 

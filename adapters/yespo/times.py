@@ -8,6 +8,8 @@ page says which zone is meant.
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from msgspec import to_builtins
+
 from gateway.adapter import parse_time, parse_unix
 
 _LONGEST: Final = 40
@@ -36,4 +38,8 @@ def read_millis(value: Any) -> datetime | None:
 
 def write_seconds(moment: datetime) -> str:
     """Return ``YYYY-MM-DDTHH:MM:SS`` in UTC."""
-    return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()
+    text: str = to_builtins(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+    return text[:_SECONDS]
+
+
+_SECONDS: Final = len("2025-03-22T10:00:00")

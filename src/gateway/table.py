@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from gateway import event as canonical
 from gateway.event import Commerce, Context, Item, Profile
-from gateway.table_code import Lifter, Place, Row, Writer, lifter, writer
+from gateway.table_code import ItemLifter, Lifter, Place, Row, Writer, item_lifter, lifter, writer
 from gateway.values import FREE, ValueType, type_of
 
 Raw = dict[str, Any]
@@ -50,7 +50,6 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
 """What a table can name in each closed part."""
 
 _CONTEXT_PARTS: Final = {name: sys.intern(name[8:]) for name in STRUCTS if name[:8] == "context."}
-_CONTEXT: Final = frozenset({"context", *_CONTEXT_PARTS})
 
 
 class Spelling(Struct, frozen=True, rename={"as_": "as"}, forbid_unknown_fields=True):
@@ -70,6 +69,9 @@ class Slot(NamedTuple):
     type: ValueType
 
 
+_NO_FIELDS: Final[Mapping[str, Any]] = {}
+
+
 class Lifted(Struct, eq=False):
     """What a table took out of a vendor's object, by canonical part, and the rest of it."""
 
@@ -77,27 +79,32 @@ class Lifted(Struct, eq=False):
     rest: dict[str, Any] = {}
     raw: Raw = {}
 
-    def commerce(self, items: tuple[Item, ...] = (), **more: Any) -> Commerce | None:
-        """Return the commerce part; `items` come before a product that stood flat in the object."""
+    def commerce(self, items: tuple[Item, ...] = (), more: Mapping[str, Any] = _NO_FIELDS) -> Commerce | None:
+        """Return the commerce part.
+
+        Args:
+            items: come before a product that stood flat in the object.
+            more: fields that win over those of the object.
+        """
         parts = self.parts
-        if "commerce" in parts:
-            more = {**parts["commerce"], **more} if more else parts["commerce"].copy()
+        fields = parts.get("commerce") or _NO_FIELDS
+        if more:
+            fields = {**fields, **more}
         if item := parts.get("item"):
-            more["items"] = (*items, Item(**item)) if items else (Item(**item),)
-        elif items:
-            more["items"] = items
-        return Commerce(**more) if more else None
+            items = (*items, Item(**item))
+        if items:
+            return Commerce(**fields, items=items)
+        return Commerce(**fields) if fields else None
 
     def context(self, **more: Any) -> Context:
         """Return the context part."""
         parts = self.parts
-        if not more and _CONTEXT.isdisjoint(parts):
-            return canonical.EMPTY_CONTEXT
-        fields = {**parts["context"], **more} if "context" in parts else more
-        for name in parts:
-            if name in _CONTEXT_PARTS and (inner := parts[name]):
-                fields[_CONTEXT_PARTS[name]] = STRUCTS[name](**inner)
-        return Context(**fields) if fields else canonical.EMPTY_CONTEXT
+        if "context" in parts:
+            more = {**parts["context"], **more}
+        for name, field in _CONTEXT_PARTS.items():
+            if name in parts and (inner := parts[name]):
+                more[field] = STRUCTS[name](**inner)
+        return Context(**more) if more else canonical.EMPTY_CONTEXT
 
     def profile(self, **more: Any) -> Profile:
         """Return the profile part; traits are not taken from `rest` unless given."""
@@ -139,6 +146,9 @@ types, how others are taken, types that leave no trace, path."""
 
 _NOTHING: Final[frozenset[type]] = frozenset()
 _NULL: Final = type(None)
+
+_OF_LINES: Final = frozenset({"item", "properties"})
+"""Parts of a table of product lines."""
 
 _OFTEN: Final = 32
 """So many objects with the same keys are taken apart key by key, before a function is written for their like."""
@@ -199,6 +209,7 @@ class Table:
         self._parts = rows.parts
         self._write_context = rows.write_context
         self._lifters: dict[tuple[str, ...], Lifter] = {}
+        self._item_lifters: dict[tuple[str, ...], ItemLifter] = {}
         self._met: dict[int, int] = {}
         """How often objects came that no function could take apart, by the hash of their keys."""
 
@@ -233,6 +244,24 @@ class Table:
         self._meet(keys, source)
         return self._lift(source)
 
+    def lift_item(self, source: Mapping[str, Any], raw: Raw, at: str) -> Item:
+        """Return the product line that an object is, when the table is one of lines.
+
+        Args:
+            source: the vendor's object.
+            raw: receives unusual spellings.
+            at: the line's canonical path.
+        """
+        known = self._item_lifters.get(tuple(source))
+        if known is not None and (item := known(source.values(), raw, at)) is not None:
+            return item  # type: ignore[no-any-return]  # it is an `Item`
+        lifted = self.lift(source)
+        for path, spelling in lifted.raw.items():
+            raw[f"{at}.{path.removeprefix('item.')}"] = spelling
+        fields = lifted.parts.get("item") or _NO_FIELDS
+        properties = lifted.properties()
+        return Item(**fields, properties=properties) if properties else Item(**fields)
+
     def _meet(self, keys: tuple[str, ...], source: Mapping[str, Any]) -> None:
         """Count an object; write a function for its like when it is one of many."""
         if not 0 < len(keys) <= _KEYS:
@@ -250,13 +279,17 @@ class Table:
         rest = self._take(source).rest
         if sum(map(len, keys)) > _LETTERS or not self._free_names.isdisjoint(rest):
             return
-        written = lifter(keys, [self._place(key, type(source[key]), key in rest) for key in keys], Lifted)
+        places = [self._place(key, type(source[key]), key in rest) for key in keys]
+        written = lifter(keys, places, Lifted)
         if written(source.values()) is None:
             return
         if len(self._lifters) >= _LIFTERS:
             self._lifters.clear()
+            self._item_lifters.clear()
             self._met.clear()
         self._lifters[keys] = written
+        if self._by_part.keys() <= _OF_LINES:
+            self._item_lifters[keys] = item_lifter(keys, places, Item)
 
     def _place(self, key: str, kind: type, stays: bool) -> Place | None:
         if key not in self._by_key:

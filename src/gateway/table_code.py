@@ -24,6 +24,8 @@ and Total::
             return None
         return Lifted({'commerce': {'order_id': v0, 'total': t2}}, {key_1: v1}, {})
 
+Of product lines it makes an item without such a thing in between.
+
 What becomes text of a program: names of canonical parts and fields, and in a writer the table's keys, by their `repr`.
 What a client sent never does: the keys of its objects are reached by names that are made up here.
 """
@@ -112,27 +114,77 @@ def lifter(keys: Sequence[str], places: Sequence[Place | None], made: Callable[.
         places: one for each key; None: it stays in the rest, whatever it is.
         made: is given the parts, the rest, and the traces.
     """
-    names: dict[str, Any] = {f"key_{index}": key for index, key in enumerate(keys)}
-    body = ["".join(f"v{index}, " for index in range(len(keys))) + "= values"]
+    body, names = _checked(keys, places)
     parts: dict[str, list[str]] = {}
     traces = []
-    for index, place in enumerate(places):
-        if place is None:
-            continue
-        names[f"lift_{index}"] = place.lift
-        names |= {f"type_{index}_{number}": kind for number, kind in enumerate(place.types)}
-        body += [f"if {_is_other(index, place)}:", "    return None"]
-        if place.part is None:
-            continue
-        value = f"t{index}" if place.lift else f"v{index}"
-        parts.setdefault(place.part, []).append(f"{place.field!r}: {value}")
+    for index, place in _taken(places):
+        parts.setdefault(str(place.part), []).append(f"{place.field!r}: {_value(index, place)}")
         if place.trace is not None:
             traces.append(f"{place.trace!r}: [key_{index}, v{index}]")
-    rest = [f"key_{i}: v{i}" for i, place in enumerate(places) if place is None or place.part is None]
     found = [f"{part!r}: {_object(fields)}" for part, fields in parts.items()]
-    body.append(f"return made({_object(found)}, {_object(rest)}, {_object(traces)})")
+    body.append(f"return made({_object(found)}, {_object(_rest(places))}, {_object(traces)})")
     lift: Lifter = _made("lift", "values", body, names | {"made": made})
     return lift
+
+
+ItemLifter = Callable[[Iterable[Any], dict[str, Any], str], Any]
+"""Takes an object's values, the traces of the whole event, and the object's canonical path; returns the item or None.
+
+Notes nothing when it returns None.
+"""
+
+
+def item_lifter(keys: Sequence[str], places: Sequence[Place | None], made: Callable[..., Any]) -> ItemLifter:
+    """Return the function that makes items of objects with these keys; see `lifter`.
+
+    Args:
+        keys: of the object, in their order.
+        places: one for each key, in the parts ``item`` and ``properties`` alone.
+        made: is given the item's fields by name.
+    """
+    body, names = _checked(keys, places)
+    fields, free = [], []
+    for index, place in _taken(places):
+        if place.part == "item":
+            fields.append(f"{place.field}={_value(index, place)}")
+        else:
+            free.append(f"{place.field!r}: {_value(index, place)}")
+        if place.trace is not None:
+            path = "." + place.trace.removeprefix("item.")
+            body.append(f"raw[at + {path!r}] = [key_{index}, v{index}]")
+    free += _rest(places)
+    if free:
+        fields.append(f"properties={_object(free)}")
+    body.append(f"return made({', '.join(fields)})")
+    lift: ItemLifter = _made("lift", "values, raw, at", body, names | {"made": made})
+    return lift
+
+
+def _checked(keys: Sequence[str], places: Sequence[Place | None]) -> tuple[list[str], dict[str, Any]]:
+    """Return the lines that unpack the values and check them, and what they name."""
+    names: dict[str, Any] = {f"key_{index}": key for index, key in enumerate(keys)}
+    body = ["".join(f"v{index}, " for index in range(len(keys))) + "= values"]
+    for index, place in enumerate(places):
+        if place is not None:
+            names[f"lift_{index}"] = place.lift
+            names |= {f"type_{index}_{number}": kind for number, kind in enumerate(place.types)}
+            body += [f"if {_is_other(index, place)}:", "    return None"]
+    return body, names
+
+
+def _taken(places: Sequence[Place | None]) -> Iterator[tuple[int, Place]]:
+    """Yield the places of values that do not stay in the rest."""
+    for index, place in enumerate(places):
+        if place is not None and place.part is not None:
+            yield index, place
+
+
+def _rest(places: Sequence[Place | None]) -> list[str]:
+    return [f"key_{i}: v{i}" for i, place in enumerate(places) if place is None or place.part is None]
+
+
+def _value(index: int, place: Place) -> str:
+    return f"t{index}" if place.lift else f"v{index}"
 
 
 def _is_other(index: int, place: Place) -> str:

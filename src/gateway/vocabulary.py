@@ -40,7 +40,6 @@ FLAT: Final = "item"
 
 _FIRST: Final = f"{ITEMS}[0]"
 
-_NO_KEYS: Final[frozenset[str]] = frozenset()
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -56,7 +55,7 @@ class Shape:
     """One vendor event: its names in both worlds, its fields, its product lines."""
 
     __slots__ = (
-        "_flat", "_line_keys", "_named", "_write_commerce", "_write_item",
+        "_flat", "_line_keys", "_line_order", "_named", "_write_commerce", "_write_item",
         "also", "kind", "lines", "name", "table", "vendor_name",
     )  # fmt: skip
 
@@ -79,7 +78,8 @@ class Shape:
         self._named = "properties" in table.parts()
         self._write_commerce = table.writer("commerce")
         self._write_item = table.writer("item")
-        self._line_keys = frozenset((lines.at, *lines.also)) if lines else _NO_KEYS
+        self._line_order = (lines.at, *lines.also) if lines else ()
+        self._line_keys = frozenset(self._line_order)
 
     def lift(self, source: Mapping[str, Any], more: Mapping[str, Any] = _NOTHING) -> tuple[Lifted, Commerce | None]:
         """Take a vendor's flat properties apart; returns the fields, and the commerce part with all products.
@@ -90,20 +90,22 @@ class Shape:
         """
         lifted = self.table.lift(source)
         if self.lines is None or lifted.rest.keys().isdisjoint(self._line_keys):
-            return lifted, lifted.commerce(**more)
+            return lifted, lifted.commerce((), more)
         items = self._lift_lines(self.lines, lifted)
         if items and "item" in lifted.parts:
             lifted.raw[FLAT] = [len(items)]
-        return lifted, lifted.commerce(items, **more)
+        return lifted, lifted.commerce(items, more)
 
     def _lift_lines(self, lines: Lines, lifted: Lifted) -> tuple[Item, ...]:
-        key = next((key for key in (lines.at, *lines.also) if _are_rows(lifted.rest.get(key))), None)
-        if key is None:
+        rest, raw = lifted.rest, lifted.raw
+        for key in self._line_order:
+            if key in rest and _are_rows(rest[key]):
+                break
+        else:
             return ()
         if self._flat or key != lines.at:
-            lifted.raw[ITEMS] = [key]
-        rows = enumerate(lifted.rest.pop(key))
-        return tuple([_lift_line(lines.each.lift(row), index, lifted.raw) for index, row in rows])
+            raw[ITEMS] = [key]
+        return _read_lines(lines.each, rest.pop(key), raw)
 
     def lower(self, event: Event, raw: Raw) -> tuple[dict[str, Any], list[str]]:
         """Return the vendor's flat properties of an event and the canonical paths that found no key.
@@ -149,10 +151,12 @@ class Shape:
 
     def _lower_items(self, items: tuple[Item, ...], raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
         flat = self._flat_index(items, raw) if self._flat else None
-        if flat is None or len(items) > 1:
+        if flat is None:
+            self._lower_lines(range(len(items)), items, raw, out, lost)
+            return
+        if len(items) > 1:
             self._lower_lines([index for index in range(len(items)) if index != flat], items, raw, out, lost)
-        if flat is not None:
-            self._lower_flat(flat, items[flat], raw, out, lost)
+        self._lower_flat(flat, items[flat], raw, out, lost)
 
     def _lower_lines(
         self, rows: Sequence[int], items: tuple[Item, ...], raw: Raw, out: dict[str, Any], lost: list[str]
@@ -161,7 +165,11 @@ class Shape:
             lost.extend(f"{ITEMS}[{index}]" for index in rows)
             return
         key = raw[ITEMS][0] if ITEMS in raw else self.lines.at
-        out[key] = [_lower_line(self.lines.each, f"{ITEMS}[{index}]", items[index], raw, lost) for index in rows]
+        each = self.lines.each
+        if len(items) == 1:
+            out[key] = [_lower_line(each, _FIRST, items[0], raw, lost)]
+        else:
+            out[key] = [_lower_line(each, f"{ITEMS}[{index}]", items[index], raw, lost) for index in rows]
 
     def _flat_index(self, items: Sequence[Item], raw: Raw) -> int | None:
         """Return which product stands flat in the object: the one that did, else the only one."""
@@ -179,23 +187,24 @@ class Shape:
             _lower_beside(index, item, out, lost)
 
 
+_OBJECTS: Final = frozenset({dict})
+
+
 def _lower_beside(index: int, item: Item, out: dict[str, Any], lost: list[str]) -> None:
     """Write the free values of a product that stands flat; the event's own keys are not theirs."""
     lost += [f"{ITEMS}[{index}].properties.{key}" for key in item.properties if key in out]
     out.update({key: value for key, value in item.properties.items() if key not in out})
 
 
+def _read_lines(each: Table, rows: Sequence[Mapping[str, Any]], raw: Raw) -> tuple[Item, ...]:
+    """Return product lines; `raw` receives unusual spellings."""
+    if len(rows) == 1:
+        return (each.lift_item(rows[0], raw, _FIRST),)
+    return tuple([each.lift_item(row, raw, f"{ITEMS}[{index}]") for index, row in enumerate(rows)])
+
+
 def _are_rows(value: Any) -> bool:
-    return isinstance(value, list) and set(map(type, value)) == {dict}
-
-
-def _lift_line(line: Lifted, index: int, raw: Raw) -> Item:
-    for path, spelling in line.raw.items():
-        raw[f"{ITEMS}[{index}].{path.removeprefix('item.')}"] = spelling
-    fields = line.parts.get("item", {})
-    if properties := line.properties():
-        fields["properties"] = properties
-    return Item(**fields)
+    return isinstance(value, list) and set(map(type, value)) == _OBJECTS
 
 
 def _lower_line(table: Table, at: str, item: Item, raw: Raw, lost: list[str]) -> dict[str, Any]:

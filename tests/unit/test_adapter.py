@@ -23,7 +23,7 @@ EXPORTED = {
     "Login", "Loss",
     "Once", "Outbound", "People", "Quota", "Refusal", "RefusalKind", "Rejected", "Reply", "Request", "Rule",
     "Settings", "Shape", "ToldElsewhere", "Verdict", "Vocabulary", "Window", "chunk",
-    "default_options", "derive_uuid", "json_bytes", "load_vocabulary",
+    "default_options", "derive_uuid", "json_bytes", "load_vocabulary", "losses_of",
     "matches_any", "parse_time", "parse_unix", "reply",
 }  # fmt: skip
 

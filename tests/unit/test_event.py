@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from gateway.event import Commerce, Event, Item, Origin, Profile, dump, lane, leaves, load
+from gateway.event import Commerce, Event, Item, Origin, Profile, dump, lane, leaf_paths, leaves, load
 from tests import strategies
 
 EVENT: Final[dict[str, Any]] = {
@@ -109,6 +109,8 @@ def test_an_event_about_nobody_is_a_lane_of_its_own() -> None:
 
 def test_leaves_name_every_value_once() -> None:
     tree = {"a": 1, "b": {"c": [2, {"d": None}], "e": {}}, "f": []}
+    assert leaf_paths(tree, "x") == [path for path, _ in leaves(tree, "x")]
+    assert leaf_paths(None, "x") == ["x"]
     assert dict(leaves(tree)) == {"a": 1, "b.c[0]": 2, "b.c[1].d": None, "b.e": {}, "f": []}
 
 

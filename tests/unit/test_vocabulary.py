@@ -170,6 +170,24 @@ def test_objects_that_come_often_are_lifted_as_the_first_was(
     assert _parted(table.lift(other)) == _parted(_anew(table).lift(other))
 
 
+@settings(max_examples=100)
+@given(tables(LINE_PATHS), objects, st.data())
+def test_lines_that_come_often_become_the_items_that_the_first_did(
+    table: Table, source: dict[str, Any], data: st.DataObject
+) -> None:
+    first = _item(table, source)
+    for _ in range(OFTEN):
+        assert _item(table, source) == first
+    other = {key: data.draw(values) for key in source}
+    assert _item(table, other) == _item(_anew(table), other)
+
+
+def _item(table: Table, source: dict[str, Any]) -> tuple[str, str]:
+    """Return the item of a line and its traces, with types: true is not 1."""
+    raw: dict[str, Any] = {}
+    return repr(table.lift_item(source, raw, "commerce.items[3]")), repr(raw)
+
+
 def _anew(table: Table) -> Table:
     """Return a table of the same rows, which has met nothing yet."""
     rows: dict[str, list[str]] = {}

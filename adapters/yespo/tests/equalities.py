@@ -32,7 +32,7 @@ def normalise(endpoint: str, body: Any) -> Any:
 
 def _event(body: Json) -> Json:
     params = sorted(body.get("params") or [], key=lambda param: param["name"])
-    who = sort_params((param["name"], param["value"]) for param in params).who
+    who = sort_params({param["name"]: param["value"] for param in params}).who
     key = body.get("keyValue")
     known: Json = {name: body[name] for name in ("eventTypeKey", "occurred") if name in body}
     return {**known, "keyValue": resolved(who) if key is None else str(key), "params": params}
