@@ -3,7 +3,7 @@
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from gateway.log import exceptions, operations, reader, replays, store
 from gateway.log import targets as tables
@@ -12,8 +12,8 @@ from gateway.log.operations import Operation
 from gateway.log.port import DeadLetter, LogStatus, Parked, Record, Settlement
 from gateway.log.replays import Replay, Step
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 
 class Engine(ABC):
@@ -29,11 +29,11 @@ class Engine(ABC):
         self._wakes = wakes
 
     @abstractmethod
-    async def _ask(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
+    async def _ask(self, query: Callable[[sqlite3.Connection, *Args], T], *args: *Args) -> T:
         """Return what a query finds."""
 
     @abstractmethod
-    async def _do(self, operation: Operation[P, T], *args: P.args, **more: P.kwargs) -> T:
+    async def _do(self, operation: Operation[T, *Args], *args: *Args) -> T:
         """Change the log; durable when it returns."""
 
     # --- reading and settling ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar, TypeVarTuple
 
 import msgspec
 import nats.errors
@@ -27,14 +27,14 @@ from gateway.log.jetstream.snapshots import Snapshots
 from gateway.log.jetstream.view import View
 from gateway.log.locks import Locks
 from gateway.log.operations import Operation
-from gateway.log.port import Entry, Role
+from gateway.log.port import Entry, Record, Role
 from gateway.log.prune import Pruner, Retention
 from gateway.log.timing import Timing
 
 __all__ = ["JetStreamLog", "JetStreamSettings"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 BEHIND_S: Final = 10.0
 """How long a read waits for the view to have done what this node has written."""
@@ -151,23 +151,26 @@ class JetStreamLog(Engine):
         if entries:
             await publisher.append(entries, size)
 
-    async def _ask(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
+    async def _ask(self, query: Callable[[sqlite3.Connection, *Args], T], *args: *Args) -> T:
         if self._closed:
             raise LogUnavailable(f"{self._name}: the log is closed")
         if self._follower.applied < self._publisher.acknowledged:
             await self._reach(self._publisher.acknowledged)
-        return await self._readers.run(query, *args, **more)
+        return await self._readers.run(query, *args)
 
-    async def _do(self, operation: Operation[P, T], *args: P.args, **more: P.kwargs) -> T:
+    async def _do(self, operation: Operation[T, *Args], *args: *Args) -> T:
         if self._closed:
             raise LogUnavailable(f"{self._name}: the log is closed")
-        written = operation.encode(*args, **more)
+        written = operation.encode(*args)
         try:
             operation.decode(written)
         except msgspec.MsgspecError as error:  # what no node could read back
             raise LogError(f"cannot be stored: {error}") from error
         result: T = await self._publisher.call(operation, written)
         return result
+
+    async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:
+        return await self._ask(reader.read_over_gaps, target, after, limit, max_bytes)
 
     async def catch_up(self) -> None:
         """Wait until this node has seen all that any node had stored when this was called.

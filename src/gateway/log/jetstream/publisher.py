@@ -117,7 +117,7 @@ class Publisher:
             self._add(Piece(future, self._packer.weigh(part), now, part, bodies, part is parts[-1]))
         return future
 
-    def call(self, operation: Operation[..., Any], arguments: bytes) -> Future:
+    def call(self, operation: Operation[Any, *tuple[Any, ...]], arguments: bytes) -> Future:
         """Hand over an operation; the future gets what it returns on this node's view.
 
         Raises:
