@@ -5,7 +5,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TypeVar, TypeVarTuple
@@ -76,6 +76,7 @@ class JetStreamLog(Engine):
             None if role in ("all", "ingest") else f"{self._name} is open for {role}, which stores no events"
         )
         self._closed = False
+        self._chore_fault: str | None = None
 
     @classmethod
     async def open(
@@ -216,7 +217,7 @@ class JetStreamLog(Engine):
     @property
     def checkpoint_fault(self) -> str | None:
         """Why the last snapshot could not be made; storing goes on, and the stream grows."""
-        return self._snapshots.fault
+        return self._snapshots.fault or self._chore_fault
 
     @property
     def wal_bytes(self) -> int:
@@ -362,9 +363,18 @@ class JetStreamLog(Engine):
             await asyncio.sleep(1)
             for chore, at in due.items():
                 if time.monotonic() >= at + every[chore]:
-                    with suppress(LogError, nats.errors.Error, TimeoutError):
-                        await chore()
+                    await self._try(chore)
                     due[chore] = time.monotonic()
+
+    async def _try(self, chore: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await chore()
+        except (LogError, nats.errors.Error, TimeoutError):
+            pass  # told by `fault`, and tried again
+        except Exception as error:  # noqa: BLE001  # whatever it was, chores go on
+            self._chore_fault = f"a chore crashed: {error!r}"
+        else:
+            self._chore_fault = None
 
     async def _prune_if_due(self) -> None:
         pruner = Pruner(self._limits.retention, self._clock)
