@@ -30,7 +30,7 @@ def free_port() -> int:
 class Server:
     """One server: its process, its port and its folder."""
 
-    def __init__(self, folder: Path, name: str = "alone", port: int = 0, cluster: str = "") -> None:
+    def __init__(self, folder: Path, name: str = "alone", port: int = 0, more: str = "") -> None:
         self.name = name
         self.port = port or free_port()
         self._folder = folder
@@ -39,7 +39,7 @@ class Server:
         self._config = folder / "server.conf"
         self._config.write_text(
             f"server_name: {name}\nlisten: 127.0.0.1:{self.port}\nmax_payload: {MAX_PAYLOAD}\n"
-            f"jetstream {{ store_dir: '{folder / 'store'}', sync_interval: always, max_file_store: 100GB }}\n{cluster}"
+            f"jetstream {{ store_dir: '{folder / 'store'}', sync_interval: always, max_file_store: 100GB }}\n{more}"
         )
 
     @property
@@ -94,7 +94,7 @@ class Cluster:
             Server(
                 folder / f"server-{number}",
                 f"server-{number}",
-                cluster=f"cluster {{ name: three, listen: 127.0.0.1:{port}, routes: [{routes}] }}\n",
+                more=f"cluster {{ name: three, listen: 127.0.0.1:{port}, routes: [{routes}] }}\n",
             )
             for number, port in enumerate(ports)
         ]

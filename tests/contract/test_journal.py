@@ -397,6 +397,26 @@ def test_no_error_and_no_settings_show_a_secret(harness: JetStreamHarness, secre
     assert "hunter2" not in repr(settings)
 
 
+def test_a_server_that_asks_who_is_there_lets_in_who_may(harness: JetStreamHarness, tmp_path: Path) -> None:
+    asks = "authorization { user: anna, password: hunter2 }\n"
+    server = nats_server.Server(tmp_path / "asking", more=asks).start()
+
+    async def story() -> None:
+        async with node(harness, 0, servers=(server.url,), user="anna", password="hunter2") as one:
+            await one.append([entry("e1")])
+        for wrong in ({}, {"user": "anna", "password": "hunter3"}):
+            with pytest.raises(LogError, match="cannot reach") as caught:
+                async with node(harness, 0, servers=(server.url,), connect_s=1.0, **wrong):
+                    pass
+            assert "hunter" not in str(caught.value)
+            assert "uthoriz" in str(caught.value)
+
+    try:
+        play(story)
+    finally:
+        server.kill()
+
+
 def test_views_and_connections_are_let_go_of_when_opening_fails(harness: JetStreamHarness) -> None:
     async def story() -> None:
         with pytest.raises(LogError, match="stream's name"):

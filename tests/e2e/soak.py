@@ -1,10 +1,12 @@
-"""The long forms of what the suite does shortly: ``scripts/soak crash --rounds 200``, ``limits``, and ``sick``.
+"""The long forms of what the suite does shortly: ``scripts/soak crash``, ``limits``, ``sick`` and ``journal``.
 
 They print what they found, and end with 1 when a promise was broken.
 """
 
 import argparse
 import asyncio
+import os
+import random
 import sys
 import tempfile
 import time
@@ -14,6 +16,9 @@ from msgspec.structs import replace
 
 from gateway import registry
 from gateway.adapter import Adapter
+from tests.contract.cluster_run import TROUBLES, ClusterRun
+from tests.contract.log_harness import CLUSTER, ClusterHarness
+from tests.contract.nats_server import Cluster
 from tests.e2e.crash_rounds import Rounds, rounds
 from tests.e2e.harness import world
 from tests.e2e.limit_runs import Pressed, press
@@ -101,6 +106,23 @@ def sick(options: argparse.Namespace) -> None:
         run.check()
 
 
+# --- the journal -----------------------------------------------------------------------------------------
+
+
+def journal(options: argparse.Namespace) -> None:
+    """Kill servers and gateways of a log on three servers, round after round."""
+    draw = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = Cluster(Path(folder) / "servers")
+        os.environ[CLUSTER] = " ".join(cluster.urls)
+        cluster.start()
+        try:
+            troubles = [draw.choice(TROUBLES) for _ in range(options.rounds)]
+            asyncio.run(ClusterRun(cluster, ClusterHarness(Path(folder))).run(troubles))
+        finally:
+            cluster.kill()
+
+
 def main() -> None:
     """Run as a command."""
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
@@ -118,6 +140,10 @@ def main() -> None:
     ill.add_argument("--minutes", type=float, default=60.0)
     ill.add_argument("--rate", type=float, default=50.0, help="events a second")
     ill.set_defaults(command=sick)
+    servers = commands.add_parser("journal", help="kill servers and gateways of a log on three servers")
+    servers.add_argument("--rounds", type=int, default=50)
+    servers.add_argument("--seed", type=int, default=int(time.time()))
+    servers.set_defaults(command=journal)
     options = parser.parse_args()
     try:
         options.command(options)

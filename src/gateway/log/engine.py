@@ -3,7 +3,7 @@
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import ClassVar, TypeVar, TypeVarTuple
 
 from gateway.log import exceptions, operations, reader, replays, store
 from gateway.log import targets as tables
@@ -13,8 +13,8 @@ from gateway.log.port import DeadLetter, Entry, LogStatus, Parked, Record, Settl
 from gateway.log.replays import Replay, Step
 from gateway.log.timing import Timing
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 
 class Engine(ABC):
@@ -33,11 +33,11 @@ class Engine(ABC):
         self._wakes = wakes
 
     @abstractmethod
-    async def _ask(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
+    async def _ask(self, query: Callable[[sqlite3.Connection, *Args], T], *args: *Args) -> T:
         """Return what a query finds."""
 
     @abstractmethod
-    async def _do(self, operation: Operation[P, T], *args: P.args, **more: P.kwargs) -> T:
+    async def _do(self, operation: Operation[T, *Args], *args: *Args) -> T:
         """Change the log; durable when it returns."""
 
     @abstractmethod

@@ -10,20 +10,20 @@ import inspect
 import sqlite3
 import types
 from collections.abc import Callable
-from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Final, Generic, TypeVar, TypeVarTuple, get_type_hints
 
 import msgspec
 
 from gateway.errors import LogError
 from gateway.log import exceptions, once, owners, prune, replays, targets
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Operation(Generic[P, T]):
+class Operation(Generic[T, *Args]):
     """One way to change a log.
 
     Args:
@@ -32,9 +32,7 @@ class Operation(Generic[P, T]):
         wakes: whether readers have something new when it is done.
     """
 
-    def __init__(
-        self, name: str, work: Callable[Concatenate[sqlite3.Connection, P], T], *, wakes: bool = False
-    ) -> None:
+    def __init__(self, name: str, work: Callable[[sqlite3.Connection, *Args], T], *, wakes: bool = False) -> None:
         self.name = name
         self.work = work
         self.wakes = wakes
@@ -43,14 +41,14 @@ class Operation(Generic[P, T]):
         """Of the arguments, in order."""
         self._decode = msgspec.msgpack.Decoder(types.GenericAlias(tuple, self.types)).decode
 
-    def encode(self, *args: P.args, **kwargs: P.kwargs) -> bytes:
-        """Return the arguments as bytes: all of them, by place.
+    def encode(self, *args: *Args) -> bytes:
+        """Return the arguments as bytes: all of them.
 
         Raises:
             LogError: an argument cannot be written down.
         """
-        if kwargs or len(args) != len(self.types):
-            raise TypeError(f"{self.name} takes {len(self.types)} arguments by place")
+        if len(args) != len(self.types):
+            raise TypeError(f"{self.name} takes {len(self.types)} arguments")
         try:
             return _encode(args)
         except (TypeError, ValueError, OverflowError) as error:
@@ -89,7 +87,7 @@ PRUNE: Final = Operation("prune", prune.step)
 FORGET: Final = Operation("forget", once.tidy)
 FORGET_MORE: Final = Operation("forget_more", once.trim)
 
-OPERATIONS: Final[dict[str, Operation[..., Any]]] = {
+OPERATIONS: Final[dict[str, Operation[Any, *tuple[Any, ...]]]] = {
     one.name: one for one in list(vars().values()) if isinstance(one, Operation)
 }
 """All of them by name."""

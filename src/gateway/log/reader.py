@@ -98,24 +98,54 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def read(
-    connection: sqlite3.Connection, target: str, after: int, limit: int, max_bytes: int
+    connection: sqlite3.Connection, target: str, after: int, limit: int, max_bytes: int, *, gaps: bool = False
 ) -> tuple[list[Record], int]:
     """Return a target's next records and the place searched up to.
 
     Walks the events themselves, which is best while most are for the target; when a whole span is not, the index
     finds the next one however far it is.
+
+    Args:
+        connection: to the log.
+        target: who reads.
+        after: place to go on from.
+        limit: records at most.
+        max_bytes: of their bodies, but for one that is larger.
+        gaps: whether places have so many gaps that events have to be counted, which costs an eighth more of a read.
     """
     head = store.head(connection)
-    records, place = _walk(connection, target, after, head, limit, max_bytes)
+    walk = _walk_over_gaps if gaps else _walk
+    records, place = walk(connection, target, after, head, limit, max_bytes)
     if records or place >= head:
         return records, max(after, place)
     following = next_place(connection, target, place)
     if following is None:
         return [], head
-    return _walk(connection, target, following - 1, head, limit, max_bytes)
+    return walk(connection, target, following - 1, head, limit, max_bytes)
+
+
+def read_over_gaps(
+    connection: sqlite3.Connection, target: str, after: int, limit: int, max_bytes: int
+) -> tuple[list[Record], int]:
+    """Do what `read` does where places have gaps."""
+    return read(connection, target, after, limit, max_bytes, gaps=True)
 
 
 def _walk(
+    connection: sqlite3.Connection, target: str, after: int, head: int, limit: int, max_bytes: int
+) -> tuple[list[Record], int]:
+    last = min(after + SPAN, head)
+    rows = connection.execute(
+        "SELECT e.seq, e.body, f.rule FROM events e CROSS JOIN fates f"
+        " ON f.target = ? AND f.decision = e.decision AND f.delivers = 1"
+        " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?",
+        (target, after, last, limit),
+    )
+    records, full = _taken(rows, limit, max_bytes)
+    return records, records[-1].seq if full else last
+
+
+def _walk_over_gaps(
     connection: sqlite3.Connection, target: str, after: int, head: int, limit: int, max_bytes: int
 ) -> tuple[list[Record], int]:
     # Without ORDER BY, which would sort all that was walked: a cross join keeps the order of what is on its left.
@@ -125,14 +155,20 @@ def _walk(
         " CROSS JOIN fates f ON f.target = ? AND f.decision = e.decision AND f.delivers = 1 LIMIT ?",
         (after, head, SPAN, target, limit),
     )
+    records, full = _taken(rows, limit, max_bytes)
+    return records, records[-1].seq if full else _walked_to(connection, after, head)
+
+
+def _taken(rows: sqlite3.Cursor, limit: int, max_bytes: int) -> tuple[list[Record], bool]:
+    """Return records of rows as far as they may go, and whether that is why they end."""
     records: list[Record] = []
     size = 0
     for seq, body, rule in rows:
         size += len(body)
         if records and size > max_bytes:
-            return records, records[-1].seq
+            return records, True
         records.append(Record(seq, body, rule))
-    return records, records[-1].seq if len(records) == limit else _walked_to(connection, after, head)
+    return records, len(records) == limit
 
 
 def _walked_to(connection: sqlite3.Connection, after: int, head: int) -> int:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar, TypeVarTuple
 
 from gateway.errors import LogError, LogUnavailable
 from gateway.log import dedupe, once, reader, schema
@@ -23,8 +23,8 @@ from gateway.log.writer import Chore, Writer
 
 __all__ = ["Retention", "SqliteLog"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 PRUNE_EVERY_S: Final = 5.0
 TIDY_EVERY_S: Final = 30.0
@@ -155,16 +155,21 @@ class SqliteLog(Engine):
         """Duplicate keys forgotten before the window's end because there were too many."""
         return self._duplicates.forgotten
 
-    async def _ask(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
-        return await self._readers.run(query, *args, **more)
+    async def _ask(self, query: Callable[[sqlite3.Connection, *Args], T], *args: *Args) -> T:
+        return await self._readers.run(query, *args)
 
-    async def _do(self, operation: Operation[P, T], *args: P.args, **more: P.kwargs) -> T:
-        return await self._write(operation.work, *args, wakes=operation.wakes, **more)
-
-    async def _write(self, work: Callable[..., T], *args: Any, wakes: bool = False) -> T:
+    async def _do(self, operation: Operation[T, *Args], *args: *Args) -> T:
         if self._closed:
             raise LogUnavailable(f"{self._path}: the log is closed")
-        result: T = await self._writer.call(lambda connection: work(connection, *args), wakes=wakes)
+        work = operation.work
+        result: T = await self._writer.call(lambda connection: work(connection, *args), wakes=operation.wakes)
+        return result
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do work of this process alone."""
+        if self._closed:
+            raise LogUnavailable(f"{self._path}: the log is closed")
+        result: T = await self._writer.call(work)
         return result
 
     async def close(self) -> None:

@@ -8,12 +8,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nats.js.errors import APIError
 
 from gateway.decision import Decision
 from gateway.errors import LogError
 from gateway.log import operations
 from gateway.log.jetstream import messages
 from gateway.log.jetstream.messages import VERSION, Message, Packer, Written
+from gateway.log.jetstream.stream import not_stored
 from gateway.log.operations import OPERATIONS
 from gateway.log.port import DeadLetter, Entry, Parked, Settlement
 from gateway.log.prune import Retention
@@ -116,3 +118,12 @@ def test_what_cannot_be_written_down_is_refused() -> None:
             Packer(60).weigh([bad])
     with pytest.raises(LogError, match="cannot be stored"):
         Packer(60).pack([Entry("\ud800", b"", Decision())])
+
+
+@pytest.mark.parametrize(
+    ("code", "err_code", "for_sure"),
+    [(503, 10077, True), (500, 10047, True), (400, 10054, True), (409, 10158, False), (503, 10008, False)],
+    ids=["full", "no storage", "too large", "the first one is in process", "no leader"],
+)
+def test_only_some_answers_say_for_sure_that_nothing_is_stored(code: int, err_code: int, for_sure: bool) -> None:
+    assert not_stored(APIError(code, "", err_code)) is for_sure

@@ -308,7 +308,8 @@ def test_every_query_of_a_read_uses_an_index(tmp_path: Path) -> None:
     connection = schema.connect(tmp_path / "log.db")
     plans: list[str] = []
     connection.set_trace_callback(plans.append)
-    reader.read(connection, "crm", 0, 10, 100)
+    for gaps in (False, True):
+        reader.read(connection, "crm", 0, 10, 100, gaps=gaps)
     reader.next_place(connection, "crm", 0)
     connection.set_trace_callback(None)
     details = [

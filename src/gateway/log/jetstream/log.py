@@ -5,10 +5,10 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar, TypeVarTuple
 
 import msgspec
 import nats.errors
@@ -28,14 +28,14 @@ from gateway.log.jetstream.view import View
 from gateway.log.locks import Locks
 from gateway.log.operations import Operation
 from gateway.log.owners import Owners
-from gateway.log.port import Entry, Role, Settlement
+from gateway.log.port import Entry, Record, Role, Settlement
 from gateway.log.prune import AT_NODE, Pruner, Retention
 from gateway.log.timing import Timing
 
 __all__ = ["JetStreamLog", "JetStreamSettings"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 BEHIND_S: Final = 10.0
 """How long a read waits for the view to have done what this node has written."""
@@ -78,6 +78,7 @@ class JetStreamLog(Engine):
             None if role in ("all", "ingest") else f"{self._name} is open for {role}, which stores no events"
         )
         self._closed = False
+        self._chore_fault: str | None = None
 
     @classmethod
     async def open(
@@ -153,23 +154,26 @@ class JetStreamLog(Engine):
         if entries:
             await publisher.append(entries, size)
 
-    async def _ask(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
+    async def _ask(self, query: Callable[[sqlite3.Connection, *Args], T], *args: *Args) -> T:
         if self._closed:
             raise LogUnavailable(f"{self._name}: the log is closed")
         if self._follower.applied < self._publisher.acknowledged:
             await self._reach(self._publisher.acknowledged)
-        return await self._readers.run(query, *args, **more)
+        return await self._readers.run(query, *args)
 
-    async def _do(self, operation: Operation[P, T], *args: P.args, **more: P.kwargs) -> T:
+    async def _do(self, operation: Operation[T, *Args], *args: *Args) -> T:
         if self._closed:
             raise LogUnavailable(f"{self._name}: the log is closed")
-        written = operation.encode(*args, **more)
+        written = operation.encode(*args)
         try:
             operation.decode(written)
         except msgspec.MsgspecError as error:  # what no node could read back
             raise LogError(f"cannot be stored: {error}") from error
         result: T = await self._publisher.call(operation, written)
         return result
+
+    async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:
+        return await self._ask(reader.read_over_gaps, target, after, limit, max_bytes)
 
     async def catch_up(self) -> None:
         """Wait until this node has seen all that any node had stored when this was called.
@@ -261,7 +265,7 @@ class JetStreamLog(Engine):
     @property
     def checkpoint_fault(self) -> str | None:
         """Why the last snapshot could not be made; storing goes on, and the stream grows."""
-        return self._snapshots.fault
+        return self._snapshots.fault or self._chore_fault
 
     @property
     def wal_bytes(self) -> int:
@@ -412,9 +416,18 @@ class JetStreamLog(Engine):
             await asyncio.sleep(1)
             for chore, at in due.items():
                 if time.monotonic() >= at + every[chore]:
-                    with suppress(LogError, nats.errors.Error, TimeoutError):
-                        await chore()
+                    await self._try(chore)
                     due[chore] = time.monotonic()
+
+    async def _try(self, chore: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await chore()
+        except (LogError, nats.errors.Error, TimeoutError):
+            pass  # told by `fault`, and tried again
+        except Exception as error:  # noqa: BLE001  # whatever it was, chores go on
+            self._chore_fault = f"a chore crashed: {error!r}"
+        else:
+            self._chore_fault = None
 
     async def _prune_if_due(self) -> None:
         pruner = Pruner(self._limits.retention, self._clock)

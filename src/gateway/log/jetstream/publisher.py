@@ -21,7 +21,7 @@ from gateway.log.jetstream import messages
 from gateway.log.jetstream.connection import Connection
 from gateway.log.jetstream.messages import PLACES, VERSION, Message, Packer, Written
 from gateway.log.jetstream.settings import JetStreamSettings
-from gateway.log.jetstream.stream import refused
+from gateway.log.jetstream.stream import not_stored
 from gateway.log.jetstream.view import Done
 from gateway.log.operations import Operation
 from gateway.log.port import Entry
@@ -117,7 +117,7 @@ class Publisher:
             self._add(Piece(future, self._packer.weigh(part), now, part, bodies, part is parts[-1]))
         return future
 
-    def call(self, operation: Operation[..., Any], arguments: bytes) -> Future:
+    def call(self, operation: Operation[Any, *tuple[Any, ...]], arguments: bytes) -> Future:
         """Hand over an operation; the future gets what it returns on this node's view.
 
         Raises:
@@ -288,7 +288,7 @@ class Publisher:
                     )
                 except (nats.errors.Error, TimeoutError, OSError) as error:
                     trouble = self._settings.redacted(error)
-                    if refused(error):
+                    if not_stored(error):
                         self._refused = max(self._refused, len(data))
                         return trouble
                 else:

@@ -178,8 +178,11 @@ class Snapshots:
             pass
         try:
             return await (make(bucket, config) if isinstance(config, api.ObjectStoreConfig) else make(config))
-        except BadRequestError:
-            return await find(bucket)
+        except BadRequestError as error:  # another node was first, or the servers cannot
+            try:
+                return await find(bucket)
+            except NotFoundError:
+                raise error from None
 
 
 @contextmanager

@@ -20,8 +20,10 @@ DUPLICATE_WINDOW_S: Final = 120.0
 _IDENTITY: Final = "event-gateway"
 """The key of the stream's metadata under which a stream is told from another of the same name."""
 _IN_USE: Final = 10058
-FULL: Final = frozenset({10077, 10023, 10047, 10028})
-"""Error codes of a stream, an account or a server that has no room."""
+_UNAVAILABLE: Final = 503
+_NO_ROOM: Final = frozenset({10077, 10023, 10047, 10028, 10002})
+"""Error codes of a stream, an account or a server that is full."""
+_TOO_LARGE: Final = frozenset({10054})
 
 
 def wanted(settings: JetStreamSettings) -> api.StreamConfig:
@@ -126,5 +128,13 @@ async def _checked(jetstream: JetStreamContext, settings: JetStreamSettings, inf
 
 
 def refused(error: BaseException) -> bool:
-    """Tell whether the servers say for sure that a message is not stored, and that asking again is no use."""
-    return isinstance(error, APIError) and (error.code != 503 or error.err_code in FULL)
+    """Tell whether the servers say that they will not, rather than that they cannot now."""
+    return isinstance(error, APIError) and (error.code != _UNAVAILABLE or error.err_code in _NO_ROOM)
+
+
+def not_stored(error: BaseException) -> bool:
+    """Tell whether the servers say for sure that a message is not stored, and that asking again at once is no use.
+
+    Any other answer leaves it open: a message sent again can be told that the first one is still in process.
+    """
+    return isinstance(error, APIError) and error.err_code in _NO_ROOM | _TOO_LARGE
