@@ -15,12 +15,12 @@ from benchmarks.accept import configuration
 from benchmarks.machine import describe, memory_mb, serving
 from benchmarks.translate import prepared
 from gateway import registry
-from gateway.app import open_log
 from gateway.config import load
 from gateway.decision import Decision
 from gateway.event import dump
 from gateway.ids import uuid7
 from gateway.log.port import Entry
+from gateway.opening import open_log
 
 AT_ONCE = 1_000
 

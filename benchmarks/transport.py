@@ -21,7 +21,7 @@ import uvloop
 from benchmarks.load import KEY, parts
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, describe, middle, serving
 from gateway.delivery.http1 import LeanTransport, Patience, Prepared
-from gateway.delivery.transport import AiohttpTransport
+from gateway.delivery.proxied import AiohttpTransport
 
 ROUNDS: Final = 3
 REQUESTS: Final = {"httpx": 1_000, "httpx over aiohttp": 5_000}

@@ -10,8 +10,9 @@ import msgspec
 
 from benchmarks.delivery import wide
 from gateway import registry
-from gateway.app import run, serve
+from gateway.app import serve
 from gateway.loading import load_whole
+from gateway.opening import run
 
 
 def main() -> None:

@@ -91,7 +91,7 @@ def _write_items(items: Sequence[Item], shape: Shape, out: dict[str, Any], lost:
     """Write a single product flat, where the event is about one, and several as text."""
     if len(items) == 1 and "item" in shape.table.parts():
         shape.table.lower("item", items[0], _AS_IT_IS, out, [])
-        fill(items[0].properties, "commerce.items[0].properties", out, lost, native=False)
+        fill(items[0].properties, "commerce.items[0].properties", out, lost, shape.table, native=False)
         return
     out["items"] = json_bytes([_line(item) for item in items]).decode()
     lost.append(Lost("commerce.items", "coerced", _FLAT_LINES, "items"))
@@ -111,7 +111,7 @@ def _write_rest(event: Event, shape: Shape, out: dict[str, Any], lost: list[Lost
     if event.consent:
         consent.write(event, out, lost)
     if event.properties:
-        _write_properties(event.properties, out, lost)
+        _write_properties(event.properties, shape, out, lost)
 
 
 def _write_context(context: Context, shape: Shape, out: dict[str, Any]) -> None:
@@ -131,9 +131,9 @@ def _write_profile(who: Profile, shape: Shape, out: dict[str, Any], lost: list[L
         lost.append(Lost("profile.traits", "dropped", NO_ATTRIBUTES))
 
 
-def _write_properties(properties: dict[str, Any], out: dict[str, Any], lost: list[Lost]) -> None:
+def _write_properties(properties: dict[str, Any], shape: Shape, out: dict[str, Any], lost: list[Lost]) -> None:
     session = properties.get("session_id")
     if isinstance(session, str):
         out["sessionId"] = session
         properties = {key: value for key, value in properties.items() if key != "session_id"}
-    fill(properties, "properties", out, lost, native=False)
+    fill(properties, "properties", out, lost, shape.table, native=False)

@@ -26,7 +26,7 @@ def attributes(who: Profile, raw: dict[str, Any], lost: list[Lost], *, native: b
             reason = "Vibetrace's API knows people by e-mail address, its own id and userId."
             lost.append(Lost(path, "dropped", reason))
     if who.traits:
-        fill(who.traits, "profile.traits", out, lost, native=native)
+        fill(who.traits, "profile.traits", out, lost, ATTRIBUTES, native=native)
     return out
 
 
@@ -56,7 +56,7 @@ def _write_properties(properties: Mapping[str, Any], out: dict[str, Any], lost: 
     given = {key: value for key, value in properties.items() if key != "session_id"}
     if len(given) < len(properties):
         lost.append(Lost("properties.session_id", "dropped", _ALONE))
-    fill(given, "properties", out, lost, native=False)
+    fill(given, "properties", out, lost, ATTRIBUTES, native=False)
     said = {loss.path for loss in lost[reported:]}
     for key, value in given.items():
         path = f"properties.{key}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.adapter import EncodeError, json_bytes
+from gateway.table import Table
 
 from .row import Lost
 
@@ -18,7 +19,9 @@ RESERVED: Final = frozenset({"email", "_id", "event_name", "userId", "sessionId"
 """Fields that tell Vibetrace who or what an event is about."""
 
 
-def fill(values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Lost], *, native: bool) -> None:
+def fill(
+    values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Lost], table: Table, *, native: bool
+) -> None:
     """Write free values beside the fields that are written already.
 
     Args:
@@ -26,6 +29,7 @@ def fill(values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Los
         at: their canonical place.
         out: receives them.
         lost: receives what did not go across unchanged.
+        table: as which Vibetrace's fields are read here.
         native: they came from a client of Vibetrace's.
 
     Raises:
@@ -45,6 +49,8 @@ def fill(values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Los
             _put_aside(key, value, f"{at}.{key}", out, lost)
         else:
             out[key] = value
+            if (read := table.reads(key, value)) not in (None, path := f"{at}.{key}"):
+                lost.append(Lost(path, "renamed", f"Vibetrace takes it for {read}.", key))
 
 
 def _give_back(values: Mapping[str, Any], at: str, out: dict[str, Any], lost: list[Lost]) -> None:

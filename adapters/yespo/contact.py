@@ -192,6 +192,7 @@ def write_contact(
     _write_channels(profile, kept, out, lost, native=native)
     _write_ids(profile, out, lost, native=native)
     _OWN.lower("profile", profile, {}, out, [])
+    _leave_out_blanks(out, _TEXTS, "profile", lost)
     if profile.location is not None:
         _write_address(profile.location, out, lost)
     _write_fields(profile, kept, names, out, lost, native=native)
@@ -259,9 +260,17 @@ def _write_address(location: Location, out: Json, lost: list[Lost]) -> None:
     address: Json = {}
     missing: list[str] = []
     _ADDRESS.lower("profile.location", location, {}, address, missing)
+    _leave_out_blanks(address, _PLACES, "profile.location", lost)
     if address:
         out["address"] = address
     lost += [Lost(path, "dropped", _NO_PLACE) for path in missing]
+
+
+def _leave_out_blanks(out: Json, fields: Mapping[str, str], at: str, lost: list[Lost]) -> None:
+    """Take out texts that say nothing: by Yespo's rules they count as absent."""
+    for key in [key for key, value in out.items() if key in fields and not _says(value)]:
+        del out[key]
+        lost.append(Lost(f"{at}.{fields[key]}", "dropped", "To Yespo a blank text is none."))
 
 
 def _write_fields(

@@ -1,60 +1,20 @@
-"""Puts the parts together: the one place that picks implementations."""
+"""Puts the parts together: the place that picks implementations; `opening` picks the log's."""
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Literal
-
-import uvloop
 
 from gateway.admin import admin_app
-from gateway.config import Checked
 from gateway.loading import Loaded
 from gateway.log.people import Directory
-from gateway.log.sqlite import Retention, SqliteLog
-from gateway.parts import build_source, build_target, minters
+from gateway.opening import open_log
+from gateway.parts import minters
 from gateway.process import Gateway, Role, spare_the_collector
 from gateway.serving import Server, bind, stop_event, url_of, write_ready
 from gateway.workers import Station, Workers
 
-__all__ = [
-    "Role",
-    "build_source",
-    "build_target",
-    "open_log",
-    "run",
-    "serve",
-    "serve_as_worker",
-    "serve_with_workers",
-]
-
-
-def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run to the end on uvloop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(coroutine)
-
-
-async def open_log(
-    config: Checked, role: Literal["all", "ingest", "deliver", "inspect"], *, shared: bool = False
-) -> SqliteLog:
-    """Open the configured log; every role but `inspect` makes the targets known to it.
-
-    Args:
-        shared: whether other processes may accept at the same time.
-    """
-    log = await SqliteLog.open(
-        Path(config.log.sqlite),
-        role=role,
-        retention=Retention(seconds=config.log.retention.hours * 3600, bytes=config.log.retention.bytes),
-        duplicate_window_s=config.log.duplicates.hours * 3600,
-        shared_ingest=shared,
-    )
-    if role != "inspect":
-        await log.register(list(config.targets))
-    return log
+__all__ = ["Role", "serve", "serve_as_worker", "serve_with_workers"]
 
 
 async def serve(loaded: Loaded, role: Role = "all", ready_file: Path | None = None, *, watch: bool = False) -> None:

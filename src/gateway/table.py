@@ -6,6 +6,7 @@ its canonical path in a `Raw`, and put back for the same vendor unless a route h
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
@@ -151,35 +152,55 @@ _COUNTED: Final = 1_024
 """So many functions and counts a table has at most; then they are forgotten."""
 
 
-class Table:
-    """Canonical paths and vendor keys, one to one, compiled for both directions."""
+class _Rows:
+    """What the rows of a table come to; nobody changes it."""
 
-    def __init__(self, spellings: Mapping[str, Spelling]) -> None:
-        self._by_key: dict[str, _Entry] = {}
-        self._by_part: dict[str, dict[str, Slot]] = {}
-        for path, spelling in spellings.items():
+    __slots__ = ("by_key", "by_part", "names", "parts", "write_context")
+
+    def __init__(self, spellings: Iterable[tuple[str, Spelling]]) -> None:
+        self.by_key: dict[str, _Entry] = {}
+        self.by_part: dict[str, dict[str, Slot]] = {}
+        for path, spelling in spellings:
             self._add(path, spelling)
-        self._names = {slot.field: slot for part in reversed(FREE_PARTS) for slot in self._slots(part).values()}
-        self._free_names = frozenset(self._names)
-        self._parts = {part: _Part(part, self._slots(part)) for part in STRUCTS}
-        inner = tuple([(field, self._parts[part].rows) for part, field in _CONTEXT_PARTS.items()])
-        self._write_context = writer(self._parts["context"].rows, inner)
-        self._lifters: dict[tuple[str, ...], Lifter] = {}
-        self._met: dict[int, int] = {}
-        """How often objects came that no function could take apart, by the hash of their keys."""
+        self.names = {slot.field: slot for part in reversed(FREE_PARTS) for slot in self._slots(part).values()}
+        self.parts = {part: _Part(part, self._slots(part)) for part in STRUCTS}
+        inner = tuple([(field, self.parts[part].rows) for part, field in _CONTEXT_PARTS.items()])
+        self.write_context = writer(self.parts["context"].rows, inner)
 
     def _add(self, path: str, spelling: Spelling) -> None:
         part, _, field = map(sys.intern, path.rpartition("."))  # a Struct takes interned names twice as fast
         kind = FREE if part in FREE_PARTS else type_of(STRUCTS[part], field)
         slot = Slot(part, field, path, spelling.as_, kind)
-        self._by_part.setdefault(part, {})[field] = slot
+        self.by_part.setdefault(part, {})[field] = slot
         for key in (spelling.as_, *spelling.also):
             quiet = kind.exact if key == spelling.as_ else _NOTHING
             plain = kind.same & quiet
-            self._by_key[key] = (str if str in plain else None, part, field, plain, kind.lift, quiet, path)
+            self.by_key[key] = (str if str in plain else None, part, field, plain, kind.lift, quiet, path)
 
     def _slots(self, part: str) -> dict[str, Slot]:
-        return self._by_part.get(part, {})
+        return self.by_part.get(part, {})
+
+
+@lru_cache(512)
+def _rows_of(spellings: tuple[tuple[str, Spelling], ...]) -> _Rows:
+    """Cached, since most events of a vendor have the same rows."""
+    return _Rows(spellings)
+
+
+class Table:
+    """Canonical paths and vendor keys, one to one, compiled for both directions."""
+
+    def __init__(self, spellings: Mapping[str, Spelling]) -> None:
+        rows = _rows_of(tuple(spellings.items()))
+        self._by_key = rows.by_key
+        self._by_part = rows.by_part
+        self._names = rows.names
+        self._free_names = frozenset(self._names)
+        self._parts = rows.parts
+        self._write_context = rows.write_context
+        self._lifters: dict[tuple[str, ...], Lifter] = {}
+        self._met: dict[int, int] = {}
+        """How often objects came that no function could take apart, by the hash of their keys."""
 
     def writer(self, part: str) -> Writer:
         """Return what writes a closed part whose client's spellings are not known; see `lower`."""
@@ -194,6 +215,11 @@ class Table:
         for slots in self._by_part.values():
             for slot in slots.values():
                 yield slot.path, slot.key
+
+    def reads(self, key: str, value: Any) -> str | None:
+        """Return the canonical path as which a key with this value is lifted, None when it is free."""
+        entry = self._by_key.get(key)
+        return None if entry is None or entry[4](value) is None else entry[6]
 
     def lift(self, source: Mapping[str, Any]) -> Lifted:
         """Take the known fields out of a vendor's object.

@@ -106,6 +106,11 @@ _TYPES: Final[dict[Any, ValueType]] = {
 @cache
 def type_of(struct: type[Struct], field: str) -> ValueType:
     """Return the type of a canonical field."""
-    hint = next(f.type for f in msgspec.structs.fields(struct) if f.name == field)
+    hint = _hints(struct)[field]
     options = [arg for arg in get_args(hint) if arg not in (type(None), ...)] or [hint]
     return _TYPES[tuple] if options == [str] and "tuple" in str(hint) else _TYPES[options[0]]
+
+
+@cache
+def _hints(struct: type[Struct]) -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(struct)}

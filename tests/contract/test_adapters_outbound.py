@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from itertools import groupby, product
@@ -212,7 +212,8 @@ def test_what_is_not_lost_comes_back(adapter: Adapter, out: Outbound, data: st.D
         (encoded,) = encode(adapter, out, [event])
         (back,) = promises.decode_back(adapter, out, encoded).events
         lost = [loss.path for loss in encoded.lost]
-        found = promises.leaves(back, *CARRIED)
+        kept = _kept_items(event, {loss.path for loss in encoded.lost if loss.outcome == "dropped"})
+        found = {_renumbered(path, kept): value for path, value in promises.leaves(back, *CARRIED).items()}
         free = {_free(path): value for path, value in found.items()}
         changed = {
             path: (value, found.get(path))
@@ -220,6 +221,19 @@ def test_what_is_not_lost_comes_back(adapter: Adapter, out: Outbound, data: st.D
             if value not in (found.get(path), free.get(_free(path))) and not promises.covered(path, lost)
         }
         assert changed == {}, changed
+
+
+def _kept_items(event: Event, dropped: Collection[str]) -> list[int]:
+    """Return the places of the line items that were not dropped."""
+    items = event.commerce.items if event.commerce else ()
+    return [at for at in range(len(items)) if f"commerce.items[{at}]" not in dropped]
+
+
+def _renumbered(path: str, kept: Sequence[int]) -> str:
+    """Return a leaf's path as it was before line items were dropped: those behind took their places."""
+    found = re.match(r"commerce\.items\[(\d+)](.*)", path)
+    at = int(found[1]) if found else len(kept)
+    return f"commerce.items[{kept[at]}]{found[2]}" if found and at < len(kept) else path
 
 
 def _free(path: str) -> str | None:

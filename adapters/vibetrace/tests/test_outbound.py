@@ -54,6 +54,14 @@ def test_an_event_of_nobody_cannot_go(who: Profile) -> None:
         encode(foreign(profile=who))
 
 
+def test_a_free_value_that_vibetrace_takes_for_a_field_is_reported() -> None:
+    who = Profile(email="a@example.com", traits={"firstname": "Ada", "tier": "gold"})
+    encoded = encode(foreign(kind="identify", name="Identify", profile=who))
+    assert [(loss.path, loss.outcome, loss.to) for loss in encoded.lost] == [
+        ("profile.traits.firstname", "renamed", "firstname")
+    ]
+
+
 def test_the_key_stands_bare() -> None:
     assert outbound("event").headers({"api_key": "lk0"})["Authorization"] == "lk0"
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from gateway import __version__
-from gateway.cli import commands
+from gateway.cli.commands import Commands
 from gateway.errors import GatewayError, UsageError
 
 
@@ -29,7 +29,9 @@ class _Group(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Group, commands=Commands(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="gateway")
 def main() -> None:
     """One endpoint for every marketing platform's event API.
@@ -43,7 +45,3 @@ def main() -> None:
       gateway check -c gateway.yaml      is my configuration right?
       gateway serve -c gateway.yaml      run it
     """
-
-
-for _command in commands.ALL:
-    main.add_command(_command)

@@ -13,7 +13,6 @@ from typing import Any, Final
 import click
 import msgspec
 
-from gateway.app import open_log, run
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json, table
 from gateway.config import Checked, load
@@ -24,6 +23,7 @@ from gateway.log.replays import Replay
 from gateway.log.sqlite import SqliteLog
 from gateway.migration import Choice, Forecast, Pace, Question, forecast, go_on, span_of, to_its_end
 from gateway.migration.history import question_of
+from gateway.opening import open_log, run
 from gateway.routing import Router
 from gateway.routing.in_force import RulesInForce
 from gateway.telemetry import make_logger

@@ -8,9 +8,9 @@ import msgspec
 
 from gateway import registry
 from gateway.adapter import Adapter
-from gateway.app import run
 from gateway.cli.options import ready_option
 from gateway.errors import UsageError
+from gateway.opening import run
 from gateway.serving import Server, bind, stop_event, url_of, write_ready
 from gateway.shape_check import unknown
 from gateway.telemetry import make_logger

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from gateway.app import Role, run, serve_as_worker, serve_with_workers
+from gateway.app import Role, serve_as_worker, serve_with_workers
 from gateway.app import serve as serve_here
 from gateway.cli.options import config_option, ready_option
 from gateway.errors import GatewayError
 from gateway.loading import load_whole
+from gateway.opening import run
 from gateway.workers import ignore_hangup
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import click
 import msgspec
 
-from gateway.app import open_log, run
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json, table
 from gateway.cli.running import ask, url_of
 from gateway.config import Checked, load
 from gateway.errors import GatewayError
 from gateway.log.port import LogStatus, TargetStatus
+from gateway.opening import open_log, run
 
 PATIENCE_S = 3.0
 

@@ -2,7 +2,7 @@
 
 ``docs/expressions.md`` is the language's reference; ``docs/adr/0005-expressions.md`` says why it is so.
 
-The way of an expression: text → `tree` (`parser`) → `plan` (`checker`) → Python (`writer`).
+The way of an expression: text → `tree` (`parser`) → `plan` (`checker`) → Python (`writer`); `compiling` goes it.
 """
 
 from gateway.expressions.errors import ExpressionError

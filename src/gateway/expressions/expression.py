@@ -4,10 +4,6 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from gateway.event import Event
-from gateway.expressions.checker import check
-from gateway.expressions.parser import parse
-from gateway.expressions.plan import paths
-from gateway.expressions.writer import write
 
 Wants = Literal["bool", "any"]
 
@@ -27,12 +23,11 @@ class Expression:
     """What a call calls; for those who call it very often."""
 
     def __init__(self, text: str, wants: Wants) -> None:
-        step = check(parse(text), wants)
+        from gateway.expressions.compiling import compiled  # costly; many configurations have no expression
+
         self.text = text
         self.wants = wants
-        self.type = str(step.type)
-        self.reads = frozenset(paths(step))
-        self.run = write(step, wants)
+        self.type, self.reads, self.run = compiled(text, wants)
 
     def __call__(self, event: Event) -> Any:
         """Return the value for an event.

@@ -59,14 +59,20 @@ def compare(origin: Adapter, goal: Adapter, settings: Settings | None = None) ->
         settings: of the target, where they are not those of `settings_of`.
     """
     given = settings or settings_of(goal)
-    said = ((capability, spoken(origin, capability)) for capability in CAPABILITIES)
+    source = source_of(origin)
+    said = ((capability, spoken(source, capability)) for capability in CAPABILITIES)
     return {capability: carried_to(goal, given, events, capability.path) for capability, events in said if events}
 
 
-def spoken(origin: Adapter, capability: Capability) -> list[Event]:
+def source_of(origin: Adapter) -> Source:
+    """Return the source to which a vendor's client speaks here."""
+    return Source("shop", origin, ())
+
+
+def spoken(source: Source, capability: Capability) -> list[Event]:
     """Return the events that say something as they come in from a vendor's client; none where it cannot be said."""
-    settings = settings_of(origin)
-    found = (_heard(origin, settings, event, capability) for event in capability.events)
+    settings = settings_of(source.adapter)
+    found = (_heard(source, settings, event, capability) for event in capability.events)
     return [event for event in found if event is not None]
 
 
@@ -110,20 +116,19 @@ def _is_within(path: str, outer: str) -> bool:
 # --- hearing ---------------------------------------------------------------------------------------------
 
 
-def _heard(origin: Adapter, settings: Settings, event: Event, capability: Capability) -> Event | None:
+def _heard(source: Source, settings: Settings, event: Event, capability: Capability) -> Event | None:
     """Return the event as the vendor's client would send it, where that still says the same thing."""
     try:
-        out, (encoded, *_) = _encoded(origin, settings, event)
+        out, (encoded, *_) = _encoded(source.adapter, settings, event)
     except EncodeError:
         return None
-    heard = _decoded(origin, settings, out, encoded)
+    heard = _decoded(source, settings, out, encoded)
     same = (one for one in heard if value_at(one, capability.path) == value_at(event, capability.path))
     return next(same, None)
 
 
-def _decoded(origin: Adapter, settings: Settings, out: Outbound, encoded: Encoded) -> Iterable[Event]:
+def _decoded(source: Source, settings: Settings, out: Outbound, encoded: Encoded) -> Iterable[Event]:
     path, _, query = (encoded.path or out.path).partition("?")
-    source = Source("shop", origin, ())
     found = source.endpoint(out.method, normal_path(path))
     if found is None:
         return ()
@@ -137,9 +142,9 @@ def _decoded(origin: Adapter, settings: Settings, out: Outbound, encoded: Encode
         body=encoded.body,
         id="01900000-0000-7000-8000-000000000000",
         received_at=NOW,
-        source="shop",
+        source=source.name,
         new_id=lambda: f"01900000-0000-7000-8000-{next(numbers):012x}",
-        people=Nobody(origin),
+        people=Nobody(source.adapter),
         params=found.params,
         account=settings.credentials,
         options=source.options,

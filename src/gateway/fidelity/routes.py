@@ -7,7 +7,8 @@ import msgspec
 
 from gateway.adapter import Adapter, EncodeError, Event, Settings
 from gateway.fidelity.capabilities import CAPABILITIES, Capability
-from gateway.fidelity.judging import Fidelity, Pair, carried_to, spoken, value_at
+from gateway.fidelity.judging import Fidelity, Pair, carried_to, source_of, spoken, value_at
+from gateway.inbound.routes import Source
 from gateway.routing import Router, Rule, names_of
 
 
@@ -26,7 +27,8 @@ def routes(
     """Yield what gets across by each rule, of what its sources' clients can say."""
     router = Router(rules, targets)
     for source, origin in sources.items():
-        told = {capability: list(_told(origin, source, capability, rules)) for capability in CAPABILITIES}
+        client = source_of(origin)
+        told = {capability: list(_told(client, source, capability, rules)) for capability in CAPABILITIES}
         for target, (goal, settings) in targets.items():
             pairs: dict[str, dict[Capability, Fidelity]] = {}
             for capability, events in told.items():
@@ -35,9 +37,9 @@ def routes(
             yield from (Route(rule, source, target, pairs[rule]) for rule in sorted(pairs))
 
 
-def _told(origin: Adapter, source: str, capability: Capability, rules: Sequence[Rule]) -> Iterator[Event]:
+def _told(client: Source, source: str, capability: Capability, rules: Sequence[Rule]) -> Iterator[Event]:
     """Yield the events of a source that say something, under the names that rules ask for as well."""
-    for event in spoken(origin, capability):
+    for event in spoken(client, capability):
         own = msgspec.structs.replace(event, source=msgspec.structs.replace(event.source, name=source))
         yield own
         if capability.section != "Events" and event.kind == "track":

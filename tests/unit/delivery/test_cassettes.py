@@ -15,7 +15,7 @@ import vcr
 
 from gateway import registry
 from gateway.adapter import Event, Verdict
-from gateway.delivery.transport import AiohttpTransport
+from gateway.delivery.proxied import AiohttpTransport
 from tests.unit.delivery.world import World, event, play
 
 CASSETTES = Path(__file__).parents[2] / "cassettes"

@@ -14,8 +14,9 @@ import pytest
 from gateway.delivery.calls import Call
 from gateway.delivery.http1 import LeanTransport
 from gateway.delivery.line import Line, Unanswered
+from gateway.delivery.proxied import AiohttpTransport
 from gateway.delivery.spec import TargetSpec
-from gateway.delivery.transport import AiohttpTransport
+from gateway.delivery.transport import default_transport
 from tests.unit.delivery.vendor_adapter import adapter, outbound, window
 from tests.unit.delivery.wire import Seen, call, raw, serving
 from tests.unit.delivery.world import World, by_lane, event
@@ -114,6 +115,12 @@ def test_the_environments_proxy_counts_only_when_asked(make: Make, monkeypatch: 
             await transport.aclose()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(("trust_env", "kind"), [(False, LeanTransport), (True, AiohttpTransport)])
+def test_only_a_target_behind_a_proxy_goes_through_aiohttp(trust_env: bool, kind: type) -> None:
+    spec = TargetSpec(name="crm", adapter=adapter(), credentials={"key": "k"}, trust_env=trust_env)
+    assert type(default_transport(spec)) is kind
 
 
 def test_a_giant_answer_is_cut_and_its_connection_closed(make: Make) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 import click
 import msgspec
 
-from gateway.app import open_log, run
 from gateway.config import Checked
 from gateway.errors import GatewayError, UsageError
 from gateway.event import load
 from gateway.log.exceptions import Wanted
 from gateway.log.port import DeadLetter
 from gateway.log.sqlite import SqliteLog
+from gateway.opening import open_log, run
 
 PAGE = 500
 
