@@ -10,6 +10,7 @@ import inspect
 import sqlite3
 import types
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Final, Generic, TypeVar, TypeVarTuple, get_type_hints
 
 import msgspec
@@ -36,10 +37,16 @@ class Operation(Generic[T, *Args]):
         self.name = name
         self.work = work
         self.wakes = wakes
-        hints = get_type_hints(work)
-        self.types: tuple[Any, ...] = tuple(hints[one] for one in list(inspect.signature(work).parameters)[1:])
+
+    @cached_property
+    def types(self) -> tuple[Any, ...]:
         """Of the arguments, in order."""
-        self._decode = msgspec.msgpack.Decoder(types.GenericAlias(tuple, self.types)).decode
+        hints = get_type_hints(self.work)
+        return tuple(hints[one] for one in list(inspect.signature(self.work).parameters)[1:])
+
+    @cached_property
+    def _decode(self) -> Callable[[bytes | msgspec.Raw], tuple[Any, ...]]:
+        return msgspec.msgpack.Decoder(types.GenericAlias(tuple, self.types)).decode
 
     def encode(self, *args: *Args) -> bytes:
         """Return the arguments as bytes: all of them.
@@ -60,8 +67,7 @@ class Operation(Generic[T, *Args]):
         Raises:
             msgspec.MsgspecError: it was written by something else.
         """
-        arguments: tuple[Any, ...] = self._decode(data)
-        return arguments
+        return self._decode(data)
 
 
 REGISTER: Final = Operation("register", targets.register)
