@@ -119,8 +119,8 @@ def test_who_is_far_behind_is_told_what_is_left_out(path: Path) -> None:
     recorded(path_beside(path), *[attempt(one.id) for one in events])
     lines = follower.look()
     assert sorted(line.why for line in lines if line.what == "skipped") == [
-        f"{AT_ONCE + 500} requests, to keep up",
         f"{AT_ONCE + 500} accepted events, to keep up",
+        f"{AT_ONCE + 500} requests, to keep up",
     ]
     assert [line.event for line in lines if line.what == "accepted"] == [one.id for one in events[-AT_ONCE:]]
     assert sum(line.what == "delivered" for line in lines) == AT_ONCE
