@@ -315,10 +315,8 @@ def test_wake_is_called_for_events_of_this_process_and_of_others(harness: Harnes
         ("ingest", "ingest+"),
     ],
 )
+@pytest.mark.parametrize("harness", [name for name, one in ENGINES.items() if one.one_for_each_role], indirect=True)
 def test_roles_that_exclude_each_other_name_the_process(harness: Harness, first: str, second: str) -> None:
-    if not harness.one_for_each_role:
-        pytest.skip("any number of nodes may have any role")
-
     async def play() -> None:
         shared = second.endswith("+")
         with pytest.raises(LogLocked, match=rf"in use by process {child.pid} \(role {first.rstrip('+')}\)"):
