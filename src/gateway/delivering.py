@@ -5,15 +5,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from gateway import metrics
 from gateway.adapter import Event, Loss
 from gateway.config import Checked, ReceiptsConfig
-from gateway.delivery import Attempt, Deliverer, Hooks, TargetSpec, TargetState
+from gateway.delivery import Attempt, Deliverer, Hooks, LimiterState, TargetSpec, TargetState
 from gateway.delivery.deliverer import Plan
-from gateway.delivery.spec import End, LossPolicy, dump_state, load_state
+from gateway.delivery.spec import End, LossPolicy
 from gateway.errors import Withheld
 from gateway.limit_memory import LimitMemory
 from gateway.log.engine import Engine
+from gateway.log.owners import SharedLog
 from gateway.log.permissions import Permissions
 from gateway.parts import build_target
 from gateway.receipts import Ended, Keep, Recorder, path_beside
@@ -49,10 +52,10 @@ class Delivery:
         self._memory = LimitMemory(Path(config.log.file + ".limits"), logger)
         self._minds_losses = rules.router.minds_losses
         self._specs = _specs(config)
-        self._mine: frozenset[str] | None = frozenset() if log.shared else None
+        self._mine: frozenset[str] | None = frozenset() if isinstance(log, SharedLog) else None
         """The targets that are this node's; None: all, since no other node has the log."""
         self._deliverer = Deliverer(
-            [] if log.shared else list(self._specs.values()),
+            [] if self._mine is not None else list(self._specs.values()),
             log,
             transform=self._transform,
             hooks=self._hooks(),
@@ -127,16 +130,15 @@ class Delivery:
         Args:
             at_once: give up what is in flight.
         """
-        if targets:
-            told = await self._log.limits()
-            self._deliverer.recall({account: load_state(state)[account] for account, state in told.items()})
+        if targets and isinstance(self._log, SharedLog):
+            told = (await self._log.limits()).items()
+            self._deliverer.recall({account: msgspec.json.decode(state, type=LimiterState) for account, state in told})
         self._mine = frozenset(targets)
         await self._deliverer.change(self._plan(self._specs), at_once=at_once)
 
     def known_limits(self) -> dict[str, bytes]:
         """Return what was sent lately, by account."""
-        states = self._deliverer.snapshot(clean=False)
-        return {account: dump_state({account: state}) for account, state in states.items()}
+        return {account: msgspec.json.encode(state) for account, state in self._deliverer.snapshot().items()}
 
     def states(self) -> list[TargetState]:
         """Return how each target is doing."""

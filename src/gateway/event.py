@@ -47,7 +47,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     device_id: str | None = None
     push_tokens: tuple[str, ...] = ()
     vendor_ids: dict[str, str] = {}
-    """Ids a vendor made for this person, by a name of the vendor's: ``{"klaviyo": "01H…"}``."""
+    """Ids a vendor made for this person, by the slug of the vendor's adapter: ``{"acme": "01H…"}``."""
 
     first_name: str | None = None
     last_name: str | None = None

@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol
 
 from gateway.errors import LogError
-from gateway.log.owners import Owners
+from gateway.log.owners import Owners, SharedLog
 from gateway.telemetry import Logger
 
 BEAT_S: Final = 1.0
@@ -15,33 +15,6 @@ LEASE_S: Final = 6.0
 """How long the others wait for a silent owner."""
 MARGIN_S: Final = 2.0
 """So much earlier an owner that cannot beat stops sending: what it has sent by then comes before the next owner's."""
-
-
-@runtime_checkable
-class SharedLog(Protocol):
-    """What owning needs of a log that several nodes share."""
-
-    @property
-    def node(self) -> str:
-        """This node's name; another after each start."""
-
-    async def owners(self) -> Owners:
-        """Return who owns what."""
-
-    async def beat(self, known: Mapping[str, bytes]) -> int:
-        """Say that this node lives."""
-
-    async def claim(self, wanted: Mapping[str, tuple[str, int] | None]) -> list[str]:
-        """Become the owner of targets; return those that succeeded."""
-
-    async def release(self, given: Sequence[str], known: Mapping[str, bytes]) -> None:
-        """Let go of targets."""
-
-    async def leave(self, known: Mapping[str, bytes]) -> None:
-        """Let go of all."""
-
-    async def bury(self, node: str, last: int) -> None:
-        """Forget a node that is gone."""
 
 
 class Share(Protocol):

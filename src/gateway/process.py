@@ -24,8 +24,9 @@ from gateway.inbound.routes import Source, Sources
 from gateway.inbound.stats import Stats
 from gateway.loading import InForce, Loaded, load_whole
 from gateway.log.engine import Engine
+from gateway.log.owners import SharedLog
 from gateway.log.people import Directory
-from gateway.owning import Owning, SharedLog
+from gateway.owning import Owning
 from gateway.parts import build_source, minters
 from gateway.receipts import Follower, Timeline, Wanted, told
 from gateway.reloading import Outcome, Reloader

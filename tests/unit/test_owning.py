@@ -76,6 +76,10 @@ class Log:
         held = await self._reached()
         return Owners(dict(held.beats), dict(held.owners))
 
+    async def limits(self) -> dict[str, bytes]:
+        await self._reached()
+        return {}
+
     async def beat(self, known: Mapping[str, bytes]) -> int:
         held = await self._reached()
         held.beats[self.node] = held.beats.get(self.node, 0) + 1

@@ -149,10 +149,10 @@ class Deliverer:
         Returns:
             What is done once the others have begun; it need not be awaited.
         """
+        hurry = self._hurry
         if at_once:
-            self._hurry.set()
+            hurry.set()
             self._hurry = asyncio.Event()
-        ends_at = self._hurry if not at_once else _now()
         ending = [self._workers.pop(name) for name in plan.ends]
         for worker in ending:
             if worker.started:
@@ -160,7 +160,7 @@ class Deliverer:
         self._ending += ending
         self._workers |= {worker.spec.name: worker for worker in plan.begins}
         self._hooks = plan.hooks
-        changing = self._change(self._changing, ending, plan, ends_at)
+        changing = self._change(self._changing, ending, plan, hurry)
         self._changing = asyncio.create_task(changing, name="change of targets")
         return self._changing
 
@@ -247,12 +247,6 @@ class Deliverer:
         self._past = {account: state for account, state in self._past.items() if _counts(state, wall)}
         live = {account: limiter.snapshot(now, wall, clean=clean) for account, limiter in self._limiters.items()}
         return {**self._past, **live}
-
-
-def _now() -> asyncio.Event:
-    happened = asyncio.Event()
-    happened.set()
-    return happened
 
 
 def _counts(state: LimiterState, wall: float) -> bool:

@@ -3,7 +3,7 @@
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple
 
 from gateway.log import exceptions, operations, reader, replays, store
 from gateway.log import targets as tables
@@ -24,9 +24,6 @@ class Engine(ABC):
         clock: Unix seconds.
         wakes: what is called when there may be something new to read.
     """
-
-    shared: ClassVar[bool] = False
-    """Whether several nodes have the log, of which each delivers to its share of the targets."""
 
     def __init__(self, clock: Callable[[], float], wakes: list[Callable[[], None]]) -> None:
         self._clock = clock
@@ -195,10 +192,6 @@ class Engine(ABC):
         return await self._do(operations.CANCEL, number, self._clock())
 
     # --- the whole ---------------------------------------------------------------------------------------
-
-    async def limits(self) -> dict[str, bytes]:
-        """Return what was sent lately at vendors' accounts, by account, as far as nodes have told each other."""
-        return {}
 
     async def status(self) -> LogStatus:
         return await self._ask(tables.status)

@@ -8,7 +8,7 @@ the owner.
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -31,6 +31,36 @@ class Owners(Struct, frozen=True):
     """Node -> its last beat."""
     owners: dict[str, str]
     """Target -> node."""
+
+
+@runtime_checkable
+class SharedLog(Protocol):
+    """A log that several nodes have, each of which delivers to its share of the targets."""
+
+    @property
+    def node(self) -> str:
+        """This node's name; another after each start."""
+
+    async def owners(self) -> Owners:
+        """Return who owns what."""
+
+    async def limits(self) -> dict[str, bytes]:
+        """Return what nodes have told of limits, by account."""
+
+    async def beat(self, known: Mapping[str, bytes]) -> int:
+        """Say that this node lives."""
+
+    async def claim(self, wanted: Mapping[str, tuple[str, int] | None]) -> list[str]:
+        """Become the owner of targets; return those that succeeded."""
+
+    async def release(self, given: Sequence[str], known: Mapping[str, bytes]) -> None:
+        """Let go of targets."""
+
+    async def leave(self, known: Mapping[str, bytes]) -> None:
+        """Let go of all."""
+
+    async def bury(self, node: str, last: int) -> None:
+        """Forget a node that is gone."""
 
 
 class Stolen(LogError):

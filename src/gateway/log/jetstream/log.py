@@ -59,8 +59,6 @@ class _Limits(NamedTuple):
 class JetStreamLog(Engine):
     """Made by `open`, used on the event loop that opened it."""
 
-    shared = True
-
     def __init__(
         self, settings: JetStreamSettings, role: Role, limits: _Limits, clock: Callable[[], float] | None, path: Path
     ) -> None:
@@ -219,6 +217,7 @@ class JetStreamLog(Engine):
         return await self._ask(owners.owners)
 
     async def limits(self) -> dict[str, bytes]:
+        """Return what nodes have told of limits, by account."""
         return await self._ask(owners.limits)
 
     async def beat(self, known: Mapping[str, bytes]) -> int:
