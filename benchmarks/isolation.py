@@ -22,7 +22,7 @@ import msgspec
 import uvloop
 
 from benchmarks.accept import PATH
-from benchmarks.load import KEY, Load, run
+from benchmarks.load import KEY, Load, body, run
 from benchmarks.machine import LOAD_CORE, cpu_seconds, describe, memory_mb, middle, serving
 from benchmarks.sink import Sink
 
@@ -40,7 +40,7 @@ class Stamped(Load):
 
     def request(self) -> bytes:
         """Return the next request."""
-        return b"%s%012d%s" % (self.before, time.monotonic_ns() // 1000 % 10**12, self.after)
+        return self.head + body(time.monotonic_ns() // 1000 % 10**12)
 
 
 @dataclass

@@ -18,7 +18,7 @@ import aiohttp
 import httpx
 import uvloop
 
-from benchmarks.load import KEY, parts
+from benchmarks.load import KEY, body
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, describe, middle, serving
 from gateway.delivery.http1 import LeanTransport, Patience, Prepared
 from gateway.delivery.proxied import AiohttpTransport
@@ -26,7 +26,7 @@ from gateway.delivery.proxied import AiohttpTransport
 ROUNDS: Final = 3
 REQUESTS: Final = {"httpx": 1_000, "httpx over aiohttp": 5_000}
 MANY: Final = 12_000
-EVENT: Final = (b"0" * 12).join(parts())
+EVENT: Final = body(0)
 HEADERS: Final = {
     "Authorization": f"Klaviyo-API-Key {KEY}",
     "revision": "2026-07-15",
