@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from gateway.receipts import Ended, Keep, Recorder, path_beside
 from gateway.routing import Router
 from gateway.routing.entries import RequireEntry
 from gateway.routing.in_force import RulesInForce
-from gateway.telemetry import Logger
+from gateway.telemetry import AttemptLine, Logger
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,21 +178,24 @@ class Delivery:
 
     def _attempted(self, attempt: Attempt) -> None:
         self.receipts.add(attempt)
-        verdict = attempt.verdict.value
-        self.stats.attempt(attempt.target, attempt.endpoint, verdict, len(attempt.events), attempt.seconds)
-        self.logger.info(
-            "attempt",
-            target=attempt.target,
-            endpoint=attempt.endpoint,
-            status=attempt.status,
-            verdict=verdict,
-            why=attempt.why,
-            events=len(attempt.events),
-            first=attempt.events[0] if attempt.events else None,
-            attempt=attempt.attempt,
-            bytes=attempt.request_bytes,
-            ms=round(attempt.seconds * 1000, 3),
-        )
+        verdict, events = attempt.verdict.value, len(attempt.events)
+        self.stats.of(attempt.target, attempt.endpoint).add(verdict, events, attempt.seconds)
+        if self.logger.attempts is not None:
+            self.logger.attempts(
+                AttemptLine(
+                    attempt.target,
+                    attempt.endpoint,
+                    attempt.status,
+                    verdict,
+                    attempt.why,
+                    events,
+                    attempt.events[0] if events else None,
+                    attempt.attempt,
+                    attempt.request_bytes,
+                    round(attempt.seconds * 1000, 3),
+                    datetime.now(UTC),
+                )
+            )
 
     def _ended(self, end: End) -> None:
         if end.event:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
+import msgspec
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
@@ -25,23 +27,33 @@ PATHS: Final = 2_000
 """Series of lost paths kept; further ones are counted under ``(other)``, since clients choose property names."""
 
 
+class EndpointAttempts(Struct):
+    """Requests to one endpoint of one target, and the events in them, by verdict; and how long its answers took."""
+
+    requests: dict[str, int] = {}
+    events: dict[str, int] = {}
+    seconds: Histogram = msgspec.field(default_factory=Histogram)
+
+    def add(self, verdict: str, events: int, seconds: float) -> None:
+        """Count one request."""
+        self.requests[verdict] = self.requests.get(verdict, 0) + 1
+        self.events[verdict] = self.events.get(verdict, 0) + events
+        self.seconds.add(seconds)
+
+
 class DeliveryStats:
     """Attempts, answer times and losses by target."""
 
     def __init__(self) -> None:
-        self.attempts: Counter[tuple[str, str, str]] = Counter()
-        self.events: Counter[tuple[str, str, str]] = Counter()
-        self.seconds: dict[tuple[str, str], Histogram] = {}
+        self.attempts: dict[tuple[str, str], EndpointAttempts] = {}
         self.losses: Counter[tuple[str, str, str, str]] = Counter()
 
-    def attempt(self, target: str, endpoint: str, verdict: str, events: int, seconds: float) -> None:
-        """Count one request to a target."""
-        self.attempts[target, endpoint, verdict] += 1
-        self.events[target, endpoint, verdict] += events
-        histogram = self.seconds.get((target, endpoint))
-        if histogram is None:
-            histogram = self.seconds[target, endpoint] = Histogram()
-        histogram.add(seconds)
+    def of(self, target: str, endpoint: str) -> EndpointAttempts:
+        """Return the counts of one endpoint."""
+        found = self.attempts.get((target, endpoint))
+        if found is None:
+            found = self.attempts[target, endpoint] = EndpointAttempts()
+        return found
 
     def loss(self, source: str, target: str, path: str, outcome: str) -> None:
         """Count one leaf that did not go across unchanged."""
@@ -142,12 +154,14 @@ def _targets(states: Sequence[TargetState]) -> Iterator[Metric]:
 
 
 def _delivery(stats: DeliveryStats) -> Iterator[Metric]:
-    labels = ["target", "endpoint", "verdict"]
-    yield _counter("gateway_attempts", "Requests sent to targets.", labels, stats.attempts.items())
-    yield _counter("gateway_attempted_events", "Events in those requests.", labels, stats.events.items())
-    yield _histogram(
-        "gateway_attempt_seconds", "Time for a target to answer.", ["target", "endpoint"], stats.seconds.items()
-    )
+    place = ["target", "endpoint"]
+    held = stats.attempts.items()
+    requests = (((*key, verdict), n) for key, made in held for verdict, n in made.requests.items())
+    yield _counter("gateway_attempts", "Requests sent to targets.", [*place, "verdict"], requests)
+    events = (((*key, verdict), n) for key, made in held for verdict, n in made.events.items())
+    yield _counter("gateway_attempted_events", "Events in those requests.", [*place, "verdict"], events)
+    times = {key: made.seconds for key, made in held}
+    yield _histogram("gateway_attempt_seconds", "Time for a target to answer.", place, times.items())
     lost = ["source", "target", "path", "outcome"]
     yield _counter("gateway_losses", "Leaves that did not go across unchanged.", lost, stats.losses.items())
 

@@ -35,17 +35,41 @@ class RequestLine(Struct, gc=False):
     level: Literal["info"] = "info"
 
 
+class AttemptLine(Struct, gc=False):
+    """The line of one request to a target."""
+
+    target: str
+    endpoint: str
+    status: int | None
+    verdict: str
+    why: str
+    events: int
+    first: str | None
+    """Id of the first of its events."""
+    attempt: int
+    bytes: int
+    ms: float
+    timestamp: datetime
+    event: Literal["attempt"] = "attempt"
+    level: Literal["info"] = "info"
+
+
+Line = RequestLine | AttemptLine
+
+
 class Logger(structlog.typing.FilteringBoundLogger, Protocol):
-    """structlog's, and a shorter way for the one line that every request pays for."""
+    """structlog's, and a shorter way for the lines that every event pays for."""
 
     requests: Callable[[RequestLine], None] | None
     """Writes the line of a request; None when lines of its level are left out."""
+    attempts: Callable[[AttemptLine], None] | None
+    """The same for a request to a target."""
 
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _SHORTEST_SECRET: Final = 4
 _MOST_HELD: Final = 500
-"""Lines of requests that wait for the end of the event loop's turn."""
+"""Lines that wait for the end of the event loop's turn."""
 
 _encoder = msgspec.json.Encoder(enc_hook=repr)
 
@@ -68,10 +92,10 @@ def make_logger(
         out = structlog.PrintLogger(sys.stderr)
         processors = [_stamped, _masked_by(secrets), structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     filtering = structlog.make_filtering_bound_logger(_LEVELS[level])
-    wrapper = type("Bound", (filtering,), {"requests": None})
+    wrapper = type("Bound", (filtering,), {"requests": None, "attempts": None})
     bound: Logger = structlog.wrap_logger(out, processors=processors, wrapper_class=wrapper).bind()
     if _LEVELS[level] <= _LEVELS["info"]:
-        bound.requests = out.add if form == "json" else _plain(bound)
+        bound.requests = bound.attempts = out.add if form == "json" else _plain(bound)
     _adopt_libraries(bound)
     return bound
 
@@ -96,15 +120,15 @@ def _json_line(logger: Any, name: str, line: Any) -> bytes:
 
 
 class _Lines:
-    """Where JSON lines end. Those of requests wait for the end of the loop's turn; secrets are blotted out."""
+    """Where JSON lines end, without secrets. Those of requests and attempts wait for the end of the loop's turn."""
 
     def __init__(self, file: BinaryIO, secrets: Iterable[str]) -> None:
         self._file = file
         self._secrets = [msgspec.json.encode(secret)[1:-1] for secret in _worth_hiding(secrets)]
-        self._held: list[RequestLine] = []
+        self._held: list[Line] = []
         self._writing = threading.RLock()
 
-    def add(self, line: RequestLine) -> None:
+    def add(self, line: Line) -> None:
         """Write a line with the others of this turn of the event loop."""
         self._held.append(line)
         if len(self._held) == 1:
@@ -135,10 +159,10 @@ class _Lines:
     debug = info = warning = error = msg
 
 
-def _plain(logger: Logger) -> Callable[[RequestLine], None]:
-    """Return what says the line of a request as structlog says all others."""
+def _plain(logger: Logger) -> Callable[[Line], None]:
+    """Return what says such a line as structlog says all others."""
 
-    def say(line: RequestLine) -> None:
+    def say(line: Line) -> None:
         fields = {key: value for key, value in msgspec.structs.asdict(line).items() if value is not UNSET}
         logger.info(fields.pop("event"), **{key: fields[key] for key in fields if key not in ("level", "timestamp")})
 

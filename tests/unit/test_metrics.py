@@ -85,7 +85,7 @@ def test_requests_of_several_workers_add_up() -> None:
 
 def test_attempts_and_losses() -> None:
     stats = DeliveryStats()
-    stats.attempt("crm", "bulk", "done", 30, 0.1)
+    stats.of("crm", "bulk").add("done", 30, 0.1)
     stats.loss("shop", "crm", "profile.phone", "dropped")
     assert rendered(delivery=stats) >= {
         'gateway_attempts_total{endpoint="bulk",target="crm",verdict="done"} 1.0',

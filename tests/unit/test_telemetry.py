@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.telemetry import Logger, RequestLine, make_logger
+from gateway.telemetry import AttemptLine, Logger, RequestLine, make_logger
 
 SECRETS = ['pk_"quoted"_secret', "pk_short", "pk_short_and_longer", "abc"]
 
@@ -118,3 +118,22 @@ def test_no_line_of_a_request_is_lost_when_the_program_fails(stderr: Stderr) -> 
 
 def test_lines_of_requests_are_left_out_above_their_level() -> None:
     assert make_logger("json", "warning").requests is None
+
+
+def test_the_line_of_an_attempt_is_written_like_the_others_and_left_out_like_them(stderr: Stderr) -> None:
+    line = AttemptLine("mail", "events", 503, "retry", "503", 2, "id", 1, 738, 12.5, datetime(2026, 11, 21, tzinfo=UTC))
+
+    async def work() -> None:
+        logger = make_logger("json")
+        assert logger.attempts is not None
+        logger.attempts(line)
+        await asyncio.sleep(0)
+
+    asyncio.run(work())
+    (written,) = lines(stderr)
+    told = {key: written[key] for key in ("event", "level", "target", "status", "verdict", "events", "first", "ms")}
+    assert told == {
+        "event": "attempt", "level": "info", "target": "mail", "status": 503,
+        "verdict": "retry", "events": 2, "first": "id", "ms": 12.5,
+    }  # fmt: skip
+    assert make_logger("json", "warning").attempts is None

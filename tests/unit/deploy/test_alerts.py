@@ -29,7 +29,7 @@ def real_metrics() -> dict[str, set[str]]:
     """Return the names of a whole answer of /metrics, each with its labels."""
     inbound, delivery = Stats(), DeliveryStats()
     inbound.of("shop", "events").add(503, 1, 0.1)
-    delivery.attempt("crm", "events", "done", 1, 0.1)
+    delivery.of("crm", "events").add("done", 1, 0.1)
     delivery.loss("shop", "crm", "profile.phone", "dropped")
     crm = TargetStatus(
         target="crm", accepted=1, delivered=0, queued=1, parked=0, dropped=0, dropped_by={"tests": 0}, duplicate=0,
