@@ -9,7 +9,7 @@ from gateway.log import exceptions, operations, reader, replays, store
 from gateway.log import targets as tables
 from gateway.log.exceptions import Wanted
 from gateway.log.operations import Operation
-from gateway.log.port import DeadLetter, Entry, LogStatus, Parked, Record, Settlement
+from gateway.log.port import DeadLetter, Entry, Journal, LogStatus, Parked, Record, Settlement
 from gateway.log.replays import Replay, Step
 from gateway.log.timing import Timing
 
@@ -78,6 +78,11 @@ class Engine(ABC):
     @abstractmethod
     def committing(self) -> Timing:
         """What the commits of this process took."""
+
+    @property
+    def journal(self) -> Journal | None:
+        """What was seen lately of the stream that nodes share; None: not looked at yet, or of one machine alone."""
+        return None
 
     # --- reading and settling ----------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from gateway.log.jetstream.view import View
 from gateway.log.locks import Locks
 from gateway.log.operations import Operation
 from gateway.log.owners import Owners
-from gateway.log.port import Entry, Record, Role, Settlement
+from gateway.log.port import Entry, Journal, Record, Role, Settlement
 from gateway.log.prune import AT_NODE, Pruner, Retention
 from gateway.log.timing import Timing
 
@@ -275,6 +275,20 @@ class JetStreamLog(Engine):
     def behind(self) -> int:
         """Messages of this node that its own view has still to do."""
         return max(0, self._publisher.acknowledged - self._follower.applied)
+
+    @property
+    def journal(self) -> Journal | None:
+        """What was seen lately of the stream."""
+        seen = self._snapshots.seen
+        if seen is None:
+            return None
+        others = (seen.cluster and seen.cluster.replicas) or []
+        return Journal(
+            bytes=seen.state.bytes,
+            max_bytes=self._settings.max_bytes,
+            behind=max(0, seen.state.last_seq - self._follower.applied),
+            lagging=sum(not other.current for other in others),
+        )
 
     @property
     def forgotten_keys(self) -> int:
