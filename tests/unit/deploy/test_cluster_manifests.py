@@ -106,8 +106,9 @@ def test_compose_gives_each_the_secrets_that_it_needs() -> None:
         read = set(re.findall(r"cat (\S+)\)", service["command"][0]))
         assert read == {secret["target"] for secret in service["secrets"]}
     used = {secret["source"] for service in COMPOSE["services"].values() for secret in service.get("secrets", [])}
+    places = {name: "servers/" if name not in secret_names() else "" for name in used}
     assert {name: entry["file"] for name, entry in COMPOSE["secrets"].items()} == {
-        name: f"../secrets/{name}" for name in used
+        name: f"../secrets/{place}{name}" for name, place in places.items()
     }
 
 
