@@ -9,6 +9,7 @@ from gateway.log import exceptions, operations, reader, replays, store
 from gateway.log import targets as tables
 from gateway.log.exceptions import Wanted
 from gateway.log.operations import Operation
+from gateway.log.permissions import Permissions
 from gateway.log.port import DeadLetter, Entry, Journal, LogStatus, Parked, Record, Settlement
 from gateway.log.replays import Replay, Step
 from gateway.log.timing import Timing
@@ -48,6 +49,14 @@ class Engine(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Finish what is under way and let go of everything."""
+
+    @abstractmethod
+    async def permissions(self) -> Permissions:
+        """Follow who has given which permission.
+
+        Raises:
+            LogError: it cannot be kept.
+        """
 
     @property
     @abstractmethod

@@ -15,6 +15,7 @@ from gateway.log.dedupe import Duplicates
 from gateway.log.engine import Engine
 from gateway.log.locks import Locks, setup_lock
 from gateway.log.operations import Operation
+from gateway.log.permissions import PermissionsFile
 from gateway.log.port import Entry, Role
 from gateway.log.prune import Pruner, Retention
 from gateway.log.store import Appender
@@ -120,6 +121,9 @@ class SqliteLog(Engine):
             await writer.append(entries, size)
 
     # --- the whole ---------------------------------------------------------------------------------------
+
+    async def permissions(self) -> PermissionsFile:
+        return await PermissionsFile.open(self._path.with_name(f"{self._path.name}.permissions"), self)
 
     async def prune(self) -> None:
         """Remove now what the retention lets go; it is also done now and then by itself."""

@@ -21,6 +21,7 @@ from gateway.log.jetstream import stream, view
 from gateway.log.jetstream.connection import Connection, end
 from gateway.log.jetstream.follower import Follower, has_lost
 from gateway.log.jetstream.messages import Packer
+from gateway.log.jetstream.permissions import ViewPermissions
 from gateway.log.jetstream.publisher import Publisher
 from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.jetstream.snapshots import Snapshots
@@ -179,7 +180,15 @@ class JetStreamLog(Engine):
         Raises:
             LogError: the servers cannot say, or it takes too long.
         """
-        await self._reach((await self._state()).last_seq)
+        await self._reach_all()
+
+    async def _reach_all(self) -> int:
+        last: int = (await self._state()).last_seq
+        await self._reach(last)
+        return last
+
+    async def permissions(self) -> ViewPermissions:
+        return ViewPermissions(self._path, self._reach_all)
 
     async def _reach(self, sequence: int) -> None:
         try:

@@ -5,7 +5,7 @@ repeats nothing and leaves nothing out.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,11 +13,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.errors import LogError
-from gateway.log import owners, schema
+from gateway.log import owners, permissions, schema
 from gateway.log.dedupe import Duplicates
 from gateway.log.jetstream import messages
 from gateway.log.jetstream.messages import APPEND, PLACES, Message, Written
 from gateway.log.operations import OPERATIONS
+from gateway.log.port import Entry
 from gateway.log.store import Appender
 
 _TABLES: Final = (
@@ -198,6 +199,7 @@ class View:
                 if written.name == APPEND:
                     entries = messages.load_batch(written)
                     wakes = self._appender.append(connection, entries, self._at, place) > 0 or wakes
+                    _hear(connection, entries, place)
                     place += len(entries)
                 else:
                     results.append(_attempt(connection, written))
@@ -210,13 +212,26 @@ class View:
         return results, wakes
 
 
+def _hear(connection: sqlite3.Connection, entries: Sequence[Entry], first: int) -> None:
+    """Learn the permissions that events speak of; those of repeats, which are not stored, do not count."""
+    for place, entry in enumerate(entries, first):
+        if permissions.MARK in entry.body:
+            stored = connection.execute("SELECT 1 FROM events WHERE seq = ?", (place,)).fetchone()
+            if stored:
+                _alone(connection, permissions.learn, entry.body)
+
+
 def _attempt(connection: sqlite3.Connection, written: Written) -> Result:
-    """Do an operation so that its failure undoes itself alone, here as on every other node."""
+    """Do an operation, here as on every other node."""
     operation = OPERATIONS[written.name]
-    arguments = operation.decode(written.arguments)
+    return _alone(connection, operation.work, *operation.decode(written.arguments))
+
+
+def _alone(connection: sqlite3.Connection, work: Callable[..., Any], *arguments: Any) -> Result:
+    """Do something so that its failure undoes itself alone."""
     connection.execute("SAVEPOINT piece")
     try:
-        result = Result(operation.work(connection, *arguments), None)
+        result = Result(work(connection, *arguments), None)
     except _NOT_ITS_OWN:
         raise
     except Exception as error:  # noqa: BLE001  # whatever its arguments do, they do it on every node
@@ -241,7 +256,25 @@ def _open(path: Path) -> sqlite3.Connection:
     for statement in _TABLES:
         connection.execute(statement)
     connection.execute("INSERT INTO applied SELECT 0, 0, '' WHERE NOT EXISTS (SELECT 1 FROM applied)")
+    _learn_permissions(connection)
     return connection
+
+
+def _learn_permissions(connection: sqlite3.Connection) -> None:
+    """Make the table of permissions of a file that has none, out of the events that are in it."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'said'").fetchone():
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(permissions.TABLE)
+        for (body,) in connection.execute("SELECT body FROM events ORDER BY seq"):
+            if permissions.MARK in body:
+                _alone(connection, permissions.learn, body)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def remove(path: Path) -> None:
