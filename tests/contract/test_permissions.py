@@ -132,7 +132,7 @@ def test_it_goes_on_where_it_stopped_and_keeps_the_log_till_then(harness: Harnes
     async def later(log: Engine, permissions: Permissions) -> None:
         await permissions.catch_up()
         assert permissions.last_word(ANN, "email") is True
-        await log.append([Entry("x", b'no event "consent":', Decision()), said(ANN, change(False), minutes=1)])
+        await log.append([Entry("x", b'no event "consent":[{', Decision()), said(ANN, change(False), minutes=1)])
         await permissions.catch_up()
         assert permissions.last_word(ANN, "email") is False
 
@@ -170,7 +170,7 @@ def test_what_no_event_can_say_hurts_nobody(harness: Harness) -> None:
     broken = said(ANN, change(False), minutes=5).body.replace(b'"ann"', b'"\xff"')
 
     async def story(log: Engine, permissions: Permissions) -> None:
-        await log.append([Entry("a", b'{"consent":', Decision()), Entry("b", broken, Decision())])
+        await log.append([Entry("a", b'{"consent":[{', Decision()), Entry("b", broken, Decision())])
         await log.append([said(ANN, change(True))])
         await permissions.catch_up()
         assert permissions.last_word(Profile(user_id="ann"), "email") is True
@@ -220,7 +220,7 @@ def test_a_new_node_knows_what_was_said_in_events_that_are_gone(shared: JetStrea
 def test_a_view_without_permissions_learns_them_from_the_events_it_has(shared: JetStreamHarness) -> None:
     async def run() -> None:
         async with shared.opened() as one:
-            await one.append([said(ANN, change(True)), Entry("x", b'no event "consent":', Decision())])
+            await one.append([said(ANN, change(True)), Entry("x", b'no event "consent":[{', Decision())])
             await one.register([])
         with closing(sqlite3.connect(shared.settings().view)) as older:
             older.execute("DROP TABLE said")

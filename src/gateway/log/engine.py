@@ -9,6 +9,7 @@ from gateway.log import exceptions, operations, reader, replays, store
 from gateway.log import targets as tables
 from gateway.log.exceptions import Wanted
 from gateway.log.operations import Operation
+from gateway.log.people import Directory, Minter
 from gateway.log.permissions import Permissions
 from gateway.log.port import DeadLetter, Entry, Journal, LogStatus, Parked, Record, Settlement
 from gateway.log.replays import Replay, Step
@@ -49,6 +50,17 @@ class Engine(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Finish what is under way and let go of everything."""
+
+    @abstractmethod
+    async def directory(self, minters: Mapping[str, Minter | None]) -> Directory:
+        """Follow who is known to each source.
+
+        Args:
+            minters: by name of the source, what makes the vendor's ids out of a seed; of others nobody asks.
+
+        Raises:
+            LogError: it cannot be kept.
+        """
 
     @abstractmethod
     async def permissions(self) -> Permissions:

@@ -25,7 +25,7 @@ IDLE_S: Final = 1.0
 """Seconds between looks at the log while nobody asks."""
 HOLD_EVERY_S: Final = 60.0
 HOLD: Final = "permissions"
-MARK: Final = b'"consent":'
+MARK: Final = b'"consent":[{'
 """Stands in every event that gives or takes back a permission, and in few others."""
 ANY: Final = "*"
 """Stands for all channels."""
