@@ -2,11 +2,10 @@
 
 It reads the log as one more reader and keeps identifiers only: when somebody asks, when the log is quiet, or when it is
 far behind, so that accepting events costs next to nothing for it. For a log of one machine it has a SQLite file of its
-own; nodes that share a log have it in their views. An event whose
-profile has an identifier known to its source is about that person; the first that is known decides: ids made by
-vendors (the source's vendor first), user_id, email (in lower case), phone, anonymous_id, device_id. An identifier
-stays with the person it was first seen with. A new person's id is the vendor's own if the event has one, else made
-from the source and the first of the client's own identifiers.
+own; nodes that share a log have it in their views. An event whose profile has an identifier known to its source is
+about that person; the first that is known decides: ids made by vendors (the source's vendor first), user_id, email (in
+lower case), phone, anonymous_id, device_id. An identifier stays with the person it was first seen with. A new person's
+id is the vendor's own if the event has one, else made from the source and the first of the client's own identifiers.
 """
 
 import asyncio
