@@ -7,7 +7,6 @@ from pathlib import Path
 
 from gateway.admin import admin_app
 from gateway.loading import Loaded
-from gateway.log.people import Directory
 from gateway.opening import open_log
 from gateway.parts import minters
 from gateway.process import Gateway, Role, spare_the_collector
@@ -110,7 +109,7 @@ async def _open(stack: contextlib.AsyncExitStack, loaded: Loaded, role: Role, *,
     config = loaded.config
     log = await open_log(config, role, shared=shared)
     stack.push_async_callback(log.close)
-    directory = await Directory.open(Path(config.log.file + ".people"), log, minters(config))
+    directory = await log.directory(minters(config))
     stack.push_async_callback(directory.close)
     gateway = Gateway(loaded, role, log, directory)
     await gateway.start()

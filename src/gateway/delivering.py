@@ -48,7 +48,6 @@ class Delivery:
         self._log = log
         self._rules = rules
         self._permissions: Permissions | None = None
-        self._permissions_path = Path(config.log.file + ".permissions")
         self.receipts = Recorder(path_beside(config.log.file), keep_of(config.receipts))
         self._memory = LimitMemory(Path(config.log.file + ".limits"), logger)
         self._minds_losses = rules.router.minds_losses
@@ -150,7 +149,7 @@ class Delivery:
     async def _follow_permissions(self, config: Checked) -> None:
         """Follow who has given which permission, from the first rule that asks for one to the end."""
         if self._permissions is None and any(rule.require is not None for rule in config.rules):
-            self._permissions = await Permissions.open(self._permissions_path, self._log)
+            self._permissions = await self._log.permissions()
 
     async def _before(self) -> None:
         if self._permissions is not None:

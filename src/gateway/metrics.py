@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from gateway.delivery import TargetState
 from gateway.inbound.stats import BUCKETS_S, Histogram, Stats
 from gateway.loading import InForce
-from gateway.log.port import LogStatus
+from gateway.log.port import Journal, LogStatus
 from gateway.log.timing import BUCKETS_S as COMMIT_BUCKETS_S
 from gateway.log.timing import Timing
 from gateway.receipts import Counts
@@ -74,6 +74,8 @@ class Engine(NamedTuple):
     """What this process's commits took."""
     fault: bool = False
     """Whether events cannot be stored now."""
+    journal: Journal | None = None
+    """What several nodes share; None where there is one."""
 
 
 def render(
@@ -201,6 +203,18 @@ def _engine(engine: Engine) -> Iterator[Metric]:
     about = "Time to make events durable, of this process."
     yield _histogram("gateway_log_commit_seconds", about, [], [((), engine.committing)], COMMIT_BUCKETS_S)
     yield _counter("gateway_forgotten_keys", "Duplicate keys forgotten before the window's end.", [], forgotten)
+    if engine.journal is not None:
+        yield from _journal(engine.journal)
+
+
+def _journal(journal: Journal) -> Iterator[Metric]:
+    for name, about, value in (
+        ("journal_bytes", "Size of the stream that nodes share.", journal.bytes),
+        ("journal_max_bytes", "Size of that stream at which nothing more can be stored.", journal.max_bytes),
+        ("journal_lagging_servers", "Servers that are gone, or do not have all of the stream.", journal.lagging),
+        ("view_behind_messages", "Messages of the stream that this node has still to do.", journal.behind),
+    ):
+        yield _gauge(f"gateway_{name}", about, [], [((), value)])
 
 
 def _configuration(in_force: InForce) -> Iterator[Metric]:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 import uvloop
 
+from gateway import registry
 from gateway.config import Checked, JetStreamConfig
 from gateway.errors import LogLocked, UsageError
 from gateway.log.engine import Engine
@@ -72,7 +73,9 @@ async def _open_stream(
             max_bytes=config.bytes,
         )
         try:
-            return await JetStreamLog.open(settings, role=role, retention=retention, duplicate_window_s=window_s)
+            return await JetStreamLog.open(
+                settings, role=role, retention=retention, duplicate_window_s=window_s, minters=registry.minters()
+            )
         except LogLocked:
             if place is views[-1]:
                 raise

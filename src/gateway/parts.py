@@ -53,5 +53,5 @@ def _options(wanted: type[Struct] | None, options: Mapping[str, Any]) -> Any:
 
 def minters(config: Config) -> dict[str, Callable[[str], str] | None]:
     """Return, for each source that is asked about people, what makes their ids."""
-    adapters = {name: registry.adapter(source.vendor) for name, source in config.sources.items()}
-    return {name: a.mint for name, a in adapters.items() if any(endpoint.people for endpoint in a.inbound)}
+    by_vendor = registry.minters()
+    return {name: by_vendor[it.vendor] for name, it in config.sources.items() if it.vendor in by_vendor}

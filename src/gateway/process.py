@@ -217,7 +217,8 @@ class Gateway:
         """Return metrics in Prometheus' text format."""
         inbound = self.workers.stats() if self.workers else self._inbound
         log = self._log
-        engine = metrics.Engine(log.wal_bytes, log.forgotten_keys, log.committing, self.trouble() is not None)
+        troubled = self.trouble() is not None
+        engine = metrics.Engine(log.wal_bytes, log.forgotten_keys, log.committing, troubled, log.journal)
         delivery = self._delivery.stats if self._delivery else metrics.DeliveryStats()
         kept = self._delivery.receipts.counts() if self._delivery else None
         return metrics.render(inbound, delivery, await log.status(), self._states(), engine, self.in_force, kept)

@@ -10,7 +10,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
@@ -55,6 +55,12 @@ def adapter(slug: str) -> Adapter:
     near = get_close_matches(slug, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
     raise AdapterError(f"no adapter is called {slug!r}; {hint}")
+
+
+def minters() -> dict[str, Callable[[str], str] | None]:
+    """Return, for each vendor whose sources are asked about people, what makes their ids; None: a UUID will do."""
+    asked = {slug: any(endpoint.people for endpoint in found.inbound) for slug, found in adapters().items()}
+    return {slug: found.mint for slug, found in adapters().items() if asked[slug]}
 
 
 def _discover() -> Iterator[tuple[str, Adapter]]:

@@ -8,7 +8,7 @@ import pytest
 from gateway.delivery import TargetState
 from gateway.inbound.stats import Stats
 from gateway.loading import InForce
-from gateway.log.port import LogStatus, TargetStatus
+from gateway.log.port import Journal, LogStatus, TargetStatus
 from gateway.log.timing import Timing
 from gateway.metrics import LONGEST_PATH, PATHS, DeliveryStats, Engine, render
 from gateway.receipts import Counts
@@ -135,6 +135,18 @@ def test_commits_and_whether_the_log_can_store() -> None:
         'gateway_log_commit_seconds_bucket{le="+Inf"} 3.0',
         "gateway_log_commit_seconds_sum 20.0044",
     }
+
+
+def test_the_stream_that_nodes_share_is_told_of_where_there_is_one() -> None:
+    journal = Journal(bytes=500, max_bytes=1000, behind=7, lagging=1)
+    text = render(Stats(), DeliveryStats(), STATUS, [], Engine(0, 0, journal=journal)).decode()
+    assert set(text.splitlines()) >= {
+        "gateway_journal_bytes 500.0",
+        "gateway_journal_max_bytes 1000.0",
+        "gateway_journal_lagging_servers 1.0",
+        "gateway_view_behind_messages 7.0",
+    }
+    assert "journal" not in "".join(rendered())
 
 
 def test_receipts_that_are_kept_and_those_that_are_not() -> None:

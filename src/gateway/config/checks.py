@@ -48,9 +48,6 @@ def check_rules(rules: Found, config: Checked) -> Iterator[Problem]:
         seen.add(rule.name)
         yield from _check_sources(rule, section, config)
         yield from _check_targets(rule, section, config)
-        if rule.require is not None and config.log.jetstream is not None:
-            text = "needs log.sqlite: nodes that share a stream do not share what permissions people have given"
-            yield document.problem((*place, "require"), text, at_key=True)
         yield from check_examples(rule, document, place, config)
 
 

@@ -9,7 +9,9 @@ from gateway.log import exceptions, operations, reader, replays, store
 from gateway.log import targets as tables
 from gateway.log.exceptions import Wanted
 from gateway.log.operations import Operation
-from gateway.log.port import DeadLetter, Entry, LogStatus, Parked, Record, Settlement
+from gateway.log.people import Directory, Minter
+from gateway.log.permissions import Permissions
+from gateway.log.port import DeadLetter, Entry, Journal, LogStatus, Parked, Record, Settlement
 from gateway.log.replays import Replay, Step
 from gateway.log.timing import Timing
 
@@ -49,6 +51,25 @@ class Engine(ABC):
     async def close(self) -> None:
         """Finish what is under way and let go of everything."""
 
+    @abstractmethod
+    async def directory(self, minters: Mapping[str, Minter | None]) -> Directory:
+        """Follow who is known to each source.
+
+        Args:
+            minters: by name of the source, what makes the vendor's ids out of a seed; of others nobody asks.
+
+        Raises:
+            LogError: it cannot be kept.
+        """
+
+    @abstractmethod
+    async def permissions(self) -> Permissions:
+        """Follow who has given which permission.
+
+        Raises:
+            LogError: it cannot be kept.
+        """
+
     @property
     @abstractmethod
     def fault(self) -> str | None:
@@ -78,6 +99,11 @@ class Engine(ABC):
     @abstractmethod
     def committing(self) -> Timing:
         """What the commits of this process took."""
+
+    @property
+    def journal(self) -> Journal | None:
+        """What was seen lately of the stream that nodes share; None: not looked at yet, or of one machine alone."""
+        return None
 
     # --- reading and settling ----------------------------------------------------------------------------
 

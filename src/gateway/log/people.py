@@ -1,11 +1,11 @@
 """The directory: who is already known to each source, for endpoints whose answer depends on it.
 
-It reads the log as one more reader and keeps identifiers only, in a SQLite file of its own: when somebody asks, when
-the log is quiet, or when it is far behind, so that accepting events costs next to nothing for it. An event whose
-profile has an identifier known to its source is about that person; the first that is known decides: ids made by
-vendors (the source's vendor first), user_id, email (in lower case), phone, anonymous_id, device_id. An identifier
-stays with the person it was first seen with. A new person's id is the vendor's own if the event has one, else made
-from the source and the first of the client's own identifiers.
+It reads the log as one more reader and keeps identifiers only: when somebody asks, when the log is quiet, or when it is
+far behind, so that accepting events costs next to nothing for it. For a log of one machine it has a SQLite file of its
+own; nodes that share a log have it in their views. An event whose profile has an identifier known to its source is
+about that person; the first that is known decides: ids made by vendors (the source's vendor first), user_id, email (in
+lower case), phone, anonymous_id, device_id. An identifier stays with the person it was first seen with. A new person's
+id is the vendor's own if the event has one, else made from the source and the first of the client's own identifiers.
 """
 
 import asyncio
@@ -51,26 +51,59 @@ class Followed(Protocol):
         """Keep what is after a place."""
 
 
-class SourcePeople:
-    """Who is known to one source; `gateway.adapter.People`."""
+class Directory(Protocol):
+    """All sources' people; used on one event loop."""
 
-    def __init__(self, connection: sqlite3.Connection, source: str, mint: Minter | None) -> None:
+    def people(self, source: str) -> "SourcePeople":
+        """Return who is known to a source."""
+
+    async def catch_up(self) -> None:
+        """Return once all events appended before the call are known.
+
+        Raises:
+            LogError: the log cannot be read, or the directory not written.
+        """
+
+    async def prepare(self, minters: Mapping[str, Minter | None]) -> None:
+        """Follow further sources beside those of now.
+
+        Raises:
+            LogError: the log cannot be read.
+        """
+
+    def replace(self, minters: Mapping[str, Minter | None]) -> None:
+        """Follow these sources from the next read of the log on."""
+
+    async def close(self) -> None:
+        """Let go of it; the log stays open."""
+
+
+class SourcePeople:
+    """Who is known to one source; `gateway.adapter.People`.
+
+    Args:
+        connection: gives what is read at present.
+        source: its name.
+        mint: what makes the vendor's ids out of a seed.
+    """
+
+    def __init__(self, connection: Callable[[], sqlite3.Connection], source: str, mint: Minter | None) -> None:
         self._connection = connection
         self._source = source
         self._mint = mint
 
     def find(self, profile: Profile) -> str | None:
         """Return the vendor id known for any identifier of `profile`, the strongest first."""
-        return store.find(self._connection, self._source, store.identifiers(profile))
+        return store.find(self._connection(), self._source, store.identifiers(profile))
 
     def get(self, vendor_id: str) -> Profile | None:
         """Return the newest identifier of each kind known for an id."""
-        return store.profile(self._connection, self._source, vendor_id)
+        return store.profile(self._connection(), self._source, vendor_id)
 
     def mint(self, profile: Profile) -> str:
         """Return the id that a person with these identifiers has, or would get: the same at every call."""
         keys = store.identifiers(profile)
-        return store.find(self._connection, self._source, keys) or minted(self._mint, self._source, keys)
+        return store.find(self._connection(), self._source, keys) or minted(self._mint, self._source, keys)
 
 
 def minted(mint: Minter | None, source: str, keys: store.Keys) -> str:
@@ -79,8 +112,8 @@ def minted(mint: Minter | None, source: str, keys: store.Keys) -> str:
     return mint(seed) if mint else derive_uuid("person", seed)
 
 
-class Directory:
-    """All sources' people. Made by `open`; used on the event loop that opened it.
+class DirectoryFile:
+    """All sources' people in a file beside the log. Made by `open`; used on the event loop that opened it.
 
     Several processes may have the same directory open: each follows the log, and they share what they learn.
     """
@@ -91,7 +124,7 @@ class Directory:
         self._path = path
         self._reads = store.connect(path)
         self._writes = store.connect(path)
-        self._learner = store.Learner(self._writes, {name: self._vendor_id(name) for name in minters})
+        self._learner = store.Learner(self._writes, self._minted(minters))
         self._place = store.place(self._reads)
         self._head = 0
         self._held_at = 0.0
@@ -142,14 +175,18 @@ class Directory:
     def replace(self, minters: Mapping[str, Minter | None]) -> None:
         """Follow these sources from the next read of the log on; a read under way goes on with those before."""
         self._minters |= minters
-        self._learner = store.Learner(self._writes, {name: self._vendor_id(name) for name in minters})
+        self._learner = store.Learner(self._writes, self._minted(minters))
+
+    def _minted(self, minters: Mapping[str, Minter | None]) -> Callable[[str, str], Callable[[store.Keys], str] | None]:
+        vendor_ids = {name: self._vendor_id(name) for name in minters}
+        return lambda source, _: vendor_ids.get(source)
 
     def _vendor_id(self, source: str) -> Callable[[store.Keys], str]:
         return lambda keys: minted(self._minters[source], source, keys)
 
     def people(self, source: str) -> SourcePeople:
         """Return who is known to a source."""
-        return SourcePeople(self._reads, source, self._minters.get(source))
+        return SourcePeople(lambda: self._reads, source, self._minters.get(source))
 
     async def catch_up(self) -> None:
         """Return once all events appended before the call are known.

@@ -1,7 +1,7 @@
 """The rows of the directory of people, and how they are learnt from events."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,7 @@ _LONGEST: Final = 1_000
 APPLICATION_ID: Final = 0x47575050
 """Marks a SQLite file as a directory of people ("GWPP")."""
 _VERSION: Final = 1
-_TABLES: Final = (
+TABLES: Final = (
     """CREATE TABLE people (
         id INTEGER PRIMARY KEY, source TEXT NOT NULL, vendor_id TEXT NOT NULL, UNIQUE (source, vendor_id))
     """,
@@ -80,7 +80,7 @@ def prepare(path: Path) -> None:
         if tables and (mark, version) != (APPLICATION_ID, _VERSION):
             raise LogError(f"{path} is no directory of people that this program knows")
         if not tables:
-            for statement in _TABLES:
+            for statement in TABLES:
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version={_VERSION}")
@@ -159,10 +159,13 @@ class Learner:
 
     Args:
         connection: its own.
-        minted: by source, what makes the id of a new person; events of other sources are passed over.
+        minted: for the name of a source and its vendor, what makes the id of a new person; None: events of that source
+            are passed over.
     """
 
-    def __init__(self, connection: sqlite3.Connection, minted: Mapping[str, Callable[[Keys], str]]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, minted: Callable[[str, str], Callable[[Keys], str] | None]
+    ) -> None:
         self._connection = connection
         self._minted = minted
         self._recent: dict[tuple[str, tuple[str, str]], Keys] = {}
@@ -177,25 +180,34 @@ class Learner:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            known = place(connection)
-            for seq, body in rows:
-                if seq > known:
-                    self._meet(seq, body)
-            known = max(known, rows[-1][0])
-            connection.execute("UPDATE place SET seq = ?", (known,))
+            known = self.take(rows)
             connection.execute("COMMIT")
         except BaseException:
-            self._recent.clear()
+            self.forget()
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
         return known
 
+    def take(self, rows: Sequence[tuple[int, bytes]]) -> int:
+        """Do the same within an open transaction; whoever rolls it back calls `forget`."""
+        known = place(self._connection)
+        for seq, body in rows:
+            if seq > known:
+                self._meet(seq, body)
+        known = max(known, rows[-1][0])
+        self._connection.execute("UPDATE place SET seq = ?", (known,))
+        return known
+
+    def forget(self) -> None:
+        """Take nothing for written any more."""
+        self._recent.clear()
+
     def _meet(self, seq: int, body: bytes) -> None:
         try:
             seen = _decode(body)
             source = seen.source.name
-            mint = self._minted.get(source)
+            mint = self._minted(source, seen.source.vendor)
             if mint is None:
                 return
             keys = self._keys(source, seen)

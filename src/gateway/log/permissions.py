@@ -1,7 +1,7 @@
 """Who has given which permission: the last word of each person, for rules that ask for one.
 
-It follows the log like the directory of people does and keeps, in a SQLite file of its own, the newest change of each
-permission under every identifier that came with it.
+Kept is the newest change of each permission under every identifier that came with it. For a log of one machine a file
+of its own follows the log, as the directory of people does; nodes that share a log have it in their views.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import msgspec
 from msgspec import Struct
@@ -25,15 +25,19 @@ IDLE_S: Final = 1.0
 """Seconds between looks at the log while nobody asks."""
 HOLD_EVERY_S: Final = 60.0
 HOLD: Final = "permissions"
+MARK: Final = b'"consent":[{'
+"""Stands in every event that gives or takes back a permission, and in few others."""
 ANY: Final = "*"
 """Stands for all channels."""
 WHOLE: Final = ""
 """Stands for no group: the channel as a whole."""
 
-_SCHEMA: Final = """
+TABLE: Final = """
     CREATE TABLE IF NOT EXISTS said (
         kind TEXT NOT NULL, value TEXT NOT NULL, channel TEXT NOT NULL, grp TEXT NOT NULL,
-        granted INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (kind, value, channel, grp)) WITHOUT ROWID;
+        granted INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (kind, value, channel, grp)) WITHOUT ROWID
+"""
+_PLACE: Final = """
     CREATE TABLE IF NOT EXISTS place (at INTEGER NOT NULL);
     INSERT INTO place SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM place);
 """
@@ -55,15 +59,33 @@ class _Said(Struct):
 _decode = msgspec.json.Decoder(_Said).decode
 
 
-class Permissions:
-    """The last known permissions. Made by `open`; used on the event loop that opened it."""
+class Permissions(Protocol):
+    """The last known permissions; used on one event loop."""
+
+    def last_word(self, profile: Profile, channel: str, group: str | None = None) -> bool | None:
+        """Tell whether a permission was given; see `last_word`."""
+
+    async def catch_up(self) -> None:
+        """Return once all events appended before the call are known.
+
+        Raises:
+            LogError: the log cannot be read.
+        """
+
+    async def close(self) -> None:
+        """Let go of them; the log stays open."""
+
+
+class PermissionsFile:
+    """Permissions in a file beside the log, which they follow. Made by `open`."""
 
     def __init__(self, path: Path, log: Followed) -> None:
         self._path = path
         self._log = log
         self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.executescript(_SCHEMA)
+        self._connection.execute(TABLE)
+        self._connection.executescript(_PLACE)
         (self._place,) = self._connection.execute("SELECT at FROM place").fetchone()
         self._following = asyncio.Lock()
         self._holding: asyncio.Task[None] | None = None
@@ -86,24 +108,8 @@ class Permissions:
         return permissions
 
     def last_word(self, profile: Profile, channel: str, group: str | None = None) -> bool | None:
-        """Tell whether the newest change known for any of a profile's identifiers gave a permission.
-
-        What was said of the whole channel, or of all channels, counts for each group of it. Without a group, what was
-        said of groups counts only where nothing was said of the whole.
-
-        Returns:
-            None when nothing is known.
-        """
-        found = [row for kind, value in _identifiers(profile) for row in self._rows(kind, value, channel)]
-        fitting = [row for row in found if row[0] == WHOLE or row[0] == group]
-        newest = max(fitting or (found if group is None else []), key=lambda row: (row[2], -row[1]), default=None)
-        return None if newest is None else bool(newest[1])
-
-    def _rows(self, kind: str, value: str, channel: str) -> list[tuple[str, int, float]]:
-        return self._connection.execute(
-            "SELECT grp, granted, at FROM said WHERE kind = ? AND value = ? AND channel IN (?, ?)",
-            (kind, value, channel, ANY),
-        ).fetchall()
+        """Tell whether a permission was given; see `last_word`."""
+        return last_word(self._connection, profile, channel, group)
 
     async def catch_up(self) -> None:
         """Return once all events appended before the call are known.
@@ -116,7 +122,7 @@ class Permissions:
                 self._learn(rows)
 
     def _learn(self, rows: Sequence[tuple[int, bytes]]) -> None:
-        said = [row for _, body in rows if b'"consent":' in body for row in _said(body)]
+        said = [row for _, body in rows if MARK in body for row in _said(body)]
         place = rows[-1][0]
         try:
             if said:
@@ -158,11 +164,38 @@ class Permissions:
             self._connection.close()
 
 
+def last_word(connection: sqlite3.Connection, profile: Profile, channel: str, group: str | None = None) -> bool | None:
+    """Tell whether the newest change known for any of a profile's identifiers gave a permission.
+
+    What was said of the whole channel, or of all channels, counts for each group of it. Without a group, what was
+    said of groups counts only where nothing was said of the whole.
+
+    Returns:
+        None when nothing is known.
+    """
+    found = [row for kind, value in _identifiers(profile) for row in _rows(connection, kind, value, channel)]
+    fitting = [row for row in found if row[0] == WHOLE or row[0] == group]
+    newest = max(fitting or (found if group is None else []), key=lambda row: (row[2], -row[1]), default=None)
+    return None if newest is None else bool(newest[1])
+
+
+def _rows(connection: sqlite3.Connection, kind: str, value: str, channel: str) -> list[tuple[str, int, float]]:
+    return connection.execute(
+        "SELECT grp, granted, at FROM said WHERE kind = ? AND value = ? AND channel IN (?, ?)",
+        (kind, value, channel, ANY),
+    ).fetchall()
+
+
+def learn(connection: sqlite3.Connection, body: bytes) -> None:
+    """Write down what one stored event says of permissions, after all that were stored before it."""
+    connection.executemany(_SAY, list(_said(body)))
+
+
 def _said(body: bytes) -> Iterator[tuple[str, str, str, str, int, float]]:
     """Yield a row for each change of permission and each identifier of an event."""
     try:
         event = _decode(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return
     for change in event.consent:
         at = (change.at or event.occurred_at or event.received_at).timestamp()

@@ -127,6 +127,17 @@ class LogStatus(Struct, frozen=True, kw_only=True):
     """Place of the newest event."""
 
 
+class Journal(Struct, frozen=True, kw_only=True):
+    """What was seen lately of a stream that nodes share."""
+
+    bytes: int
+    max_bytes: int
+    behind: int
+    """Messages that this node's view has still to do."""
+    lagging: int
+    """Of the servers that keep it: those that are gone, or do not have all of it."""
+
+
 Role = Literal["all", "ingest", "deliver", "inspect"]
 """Who opens a log: `all` and the two halves of it exclude each other; `inspect` reads, and edits dead letters."""
 

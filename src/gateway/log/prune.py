@@ -35,11 +35,11 @@ class Pruner:
 
     def wanted(self, connection: sqlite3.Connection) -> bool:
         """Tell, without writing, whether a step would remove anything."""
-        return self._plan(connection) is not None
+        return self.plan(connection) is not None
 
     def step(self, connection: sqlite3.Connection) -> bool:
         """Remove some events within an open transaction; returns whether there may be more."""
-        place = self._plan(connection)
+        place = self.plan(connection)
         if place is None:
             return False
         gone = connection.execute(
@@ -54,7 +54,7 @@ class Pruner:
         )
         return True
 
-    def _plan(self, connection: sqlite3.Connection) -> int | None:
+    def plan(self, connection: sqlite3.Connection) -> int | None:
         """Return the place up to which the next step removes."""
         start, over = self._excess(connection)
         oldest_kept = (self._clock() - self._retention.seconds) * 1000
@@ -79,6 +79,11 @@ class Pruner:
 def step(connection: sqlite3.Connection, retention: Retention, now: float) -> bool:
     """Remove some of what a retention lets go at a time (Unix seconds); returns whether there may be more."""
     return Pruner(retention, lambda: now).step(connection)
+
+
+def plan(connection: sqlite3.Connection, retention: Retention, now: float) -> int | None:
+    """Return the place up to which `step` would remove now, None when it would not."""
+    return Pruner(retention, lambda: now).plan(connection)
 
 
 def passed_by_all(connection: sqlite3.Connection, now: float) -> int:

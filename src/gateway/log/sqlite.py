@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TypeVar, TypeVarTuple
@@ -15,6 +15,8 @@ from gateway.log.dedupe import Duplicates
 from gateway.log.engine import Engine
 from gateway.log.locks import Locks, setup_lock
 from gateway.log.operations import Operation
+from gateway.log.people import DirectoryFile, Minter
+from gateway.log.permissions import PermissionsFile
 from gateway.log.port import Entry, Role
 from gateway.log.prune import Pruner, Retention
 from gateway.log.store import Appender
@@ -120,6 +122,12 @@ class SqliteLog(Engine):
             await writer.append(entries, size)
 
     # --- the whole ---------------------------------------------------------------------------------------
+
+    async def directory(self, minters: Mapping[str, Minter | None]) -> DirectoryFile:
+        return await DirectoryFile.open(self._path.with_name(f"{self._path.name}.people"), self, minters)
+
+    async def permissions(self) -> PermissionsFile:
+        return await PermissionsFile.open(self._path.with_name(f"{self._path.name}.permissions"), self)
 
     async def prune(self) -> None:
         """Remove now what the retention lets go; it is also done now and then by itself."""

@@ -14,6 +14,8 @@ Series = Sequence[tuple[str, Labels, Samples]]
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 SELECTOR: Final = re.compile(r"(?P<name>[a-z_:][a-z0-9_:]*)(?:\{(?P<labels>[^}]*)\})?(?:\[(?P<range>[^\]]+)\])?")
 CALL: Final = re.compile(r"(?P<function>rate|increase|delta)\((?P<inner>[^()]+)\)")
+MOST: Final = re.compile(r"max by \(target\) \(([^()]+)\)")
+UNLESS: Final = " unless on (target) "
 LABEL: Final = re.compile(r'\s*(\w+)="([^"]*)"\s*')
 COMPARISON: Final = re.compile(r"(.+?)\s*(==|!=|>=|<=|>|<)\s*([-+0-9.e]+)")
 COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -49,9 +51,12 @@ def selector(text: str) -> Selector:
 
 def selectors(expression: str) -> list[Selector]:
     """Return all selectors of an expression."""
+    expression, _, but = expression.partition(UNLESS)
+    if but:
+        return [*selectors(expression), selector(but)]
     left = COMPARISON.fullmatch(expression)
     assert left, expression
-    parts = [part.strip() for part in left[1].split(" / ")]
+    parts = [(most[1] if (most := MOST.fullmatch(part.strip())) else part.strip()) for part in left[1].split(" / ")]
     calls = [CALL.fullmatch(part) for part in parts]
     return [selector(call["inner"] if call else part) for call, part in zip(calls, parts, strict=True)]
 
@@ -65,6 +70,10 @@ def fires(expression: str, for_s: float, series: Series, at: float, every: float
 
 
 def _true(expression: str, series: Series, at: float) -> set[tuple[tuple[str, str], ...]]:
+    expression, _, but = expression.partition(UNLESS)
+    if but:
+        others = {dict(key).get("target") for key in _vector(but, series, at)}
+        return {key for key in _true(expression, series, at) if dict(key).get("target") not in others}
     match = COMPARISON.fullmatch(expression)
     assert match, expression
     values = _vector(match[1], series, at)
@@ -76,6 +85,12 @@ def _vector(text: str, series: Series, at: float) -> dict[tuple[tuple[str, str],
     if slash:
         upper, lower = _vector(above, series, at), _vector(below, series, at)
         return {key: upper[key] / lower[key] for key in upper.keys() & lower.keys() if lower[key]}
+    most = MOST.fullmatch(text.strip())
+    if most:
+        each = _vector(most[1], series, at)
+        targets = {target for key in each if (target := dict(key).get("target"))}
+        by_target = {target: [each[key] for key in each if ("target", target) in key] for target in targets}
+        return {(("target", target),): max(values) for target, values in by_target.items()}
     call = CALL.fullmatch(text.strip())
     wanted = selector(call["inner"] if call else text)
     found = {}

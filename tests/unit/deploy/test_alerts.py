@@ -13,20 +13,20 @@ from gateway import yamlfile
 from gateway.delivery import TargetState
 from gateway.inbound.stats import Stats
 from gateway.loading import InForce
-from gateway.log.port import LogStatus, TargetStatus
+from gateway.log.port import Journal, LogStatus, TargetStatus
 from gateway.metrics import DeliveryStats, Engine, render
 from tests.unit.deploy.rules import Series, fires, seconds, selectors
 
-FILE = Path(__file__).parents[3] / "deploy/prometheus/alerts.yaml"
-DOCUMENT = yamlfile.read(FILE)
-RULES: dict[str, dict[str, Any]] = {
-    rule["alert"]: rule for group in DOCUMENT.value["groups"] for rule in group["rules"]
-}
+FILES = [Path(__file__).parents[3] / "deploy/prometheus" / name for name in ("alerts.yaml", "cluster-alerts.yaml")]
+DOCUMENTS = [yamlfile.read(path) for path in FILES]
+ALL: list[dict[str, Any]] = [rule for it in DOCUMENTS for group in it.value["groups"] for rule in group["rules"]]
+RULES: dict[str, dict[str, Any]] = {rule["alert"]: rule for rule in ALL if "alert" in rule}
+(RECORDED,) = [rule for rule in ALL if "record" in rule]
 HOUR = 3600.0
 
 
 def real_metrics() -> dict[str, set[str]]:
-    """Return the names of a whole answer of /metrics, each with its labels."""
+    """Return the names of a whole answer of /metrics, each with its labels, and what Prometheus adds."""
     inbound, delivery = Stats(), DeliveryStats()
     inbound.of("shop", "events").add(503, 1, 0.1)
     delivery.of("crm", "events").add("done", 1, 0.1)
@@ -40,18 +40,21 @@ def real_metrics() -> dict[str, set[str]]:
         target="crm", state="held", reason="", paused={}, in_flight=0, unsettled=0, lag=None, waiting_lanes=0,
         waiting={}, memory=0, limited={"events": 12.5}, overtaken=2,
     )  # fmt: skip
-    text = render(inbound, delivery, status, [held], Engine(1, 1), InForce("v1")).decode()
+    journal = Journal(bytes=1, max_bytes=2, behind=0, lagging=0)
+    text = render(inbound, delivery, status, [held], Engine(1, 1, journal=journal), InForce("v1")).decode()
     found: dict[str, set[str]] = {}
     for line in text.splitlines():
         if not line.startswith("#"):
             name, _, rest = line.partition(" ")[0].partition("{")
             found.setdefault(name, set()).update(re.findall(r'(\w+)="', rest))
-    return found
+    for labels in found.values():
+        labels.add("instance")
+    return found | {"up": {"job", "instance"}}
 
 
 def test_the_file_is_well_formed_and_every_rule_says_what_to_do() -> None:
-    assert not DOCUMENT.problems
-    assert len(RULES) == sum(len(group["rules"]) for group in DOCUMENT.value["groups"])
+    assert not any(document.problems for document in DOCUMENTS)
+    assert len(RULES) == len([rule for rule in ALL if "record" not in rule])
     for name, rule in RULES.items():
         assert name.startswith("Gateway")
         assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
@@ -113,6 +116,33 @@ FIRING: dict[str, tuple[Series, Series]] = {
         [*line("gateway_log_commit_seconds_sum", 0, 0.1), *line("gateway_log_commit_seconds_count", 0, 10.0)],
     ),
     "GatewayWriteAheadLogGrows": (line("gateway_log_wal_bytes", 2e9), line("gateway_log_wal_bytes", 64e6)),
+    "GatewayNodeMissing": (
+        [*line("up", 0, job="event-gateway", instance="a"), *line("up", 1, job="event-gateway", instance="b")],
+        line("up", 1, job="event-gateway", instance="a"),
+    ),
+    "GatewayTargetWithoutOwner": (
+        [
+            *line("gateway_queued", 5, target="crm", instance="a"),
+            *line("gateway_queued", 0, target="mail", instance="a"),
+            *line("gateway_target_state", 1, target="mail", state="running", instance="b"),
+        ],
+        [
+            *line("gateway_queued", 5, target="crm", instance="a"),
+            *line("gateway_target_state", 1, target="crm", state="open", instance="b"),
+        ],
+    ),
+    "GatewayServerLagging": (
+        line("gateway_journal_lagging_servers", 1, instance="a"),
+        step("gateway_journal_lagging_servers", 1, 0, HOUR - 60, instance="a"),
+    ),
+    "GatewayStreamFilling": (
+        [*line("gateway_journal_bytes", 1.9e9), *line("gateway_journal_max_bytes", 2e9)],
+        [*line("gateway_journal_bytes", 1.1e9), *line("gateway_journal_max_bytes", 2e9)],
+    ),
+    "GatewayViewBehind": (
+        line("gateway_view_behind_messages", 9000, instance="a"),
+        step("gateway_view_behind_messages", 9000, 3, HOUR - 120, instance="a"),
+    ),
 }
 
 
@@ -149,7 +179,48 @@ def test_prometheus_agrees(tmp_path: Path) -> None:
             samples = [{"labels": "{}", "value": 1}] if firing else []
             asked = [{"expr": query, "eval_time": "60m", "exp_samples": samples}]
             tests.append({"interval": "1m", "input_series": written(series), "promql_expr_test": asked})
-    path = tmp_path / "alerts.test.yaml"
-    path.write_bytes(msgspec.yaml.encode({"rule_files": [str(FILE)], "evaluation_interval": "1m", "tests": tests}))
+    check(tmp_path, tests)
+
+
+AGE = "gateway_oldest_queued_age_seconds"
+WAITING: dict[str, tuple[Series, float]] = {
+    "the greatest that any node tells": (
+        [
+            *line(AGE, 400, target="crm", instance="a"),
+            *line(AGE, 420, target="crm", instance="b"),
+            *line("gateway_target_state", 1, target="crm", state="running", instance="b"),
+        ],
+        420,
+    ),
+    "not of a target that is down": (
+        [*line(AGE, 400, target="crm"), *line("gateway_target_state", 1, target="crm", state="open")],
+        0,
+    ),
+    "not of one at its limits": (
+        [
+            *line(AGE, 400, target="crm", instance="a"),
+            *line("gateway_target_state", 1, target="crm", state="running", instance="a"),
+            *line("gateway_limiter_wait_seconds_total", 0, 0.9, target="crm", endpoint="events", instance="a"),
+        ],
+        0,
+    ),
+}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on this machine")
+def test_the_age_that_more_nodes_could_mend(tmp_path: Path) -> None:
+    """It is what the autoscaler goes by."""
+    tests = []
+    for series, age in WAITING.values():
+        samples = [{"labels": RECORDED["record"], "value": age}]
+        asked = {"expr": RECORDED["record"], "eval_time": "60m", "exp_samples": samples}
+        tests.append({"interval": "1m", "input_series": written(series), "promql_expr_test": [asked]})
+    check(tmp_path, tests)
+
+
+def check(folder: Path, tests: list[dict[str, Any]]) -> None:
+    path = folder / "alerts.test.yaml"
+    files = [str(file) for file in FILES]
+    path.write_bytes(msgspec.yaml.encode({"rule_files": files, "evaluation_interval": "1m", "tests": tests}))
     done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,51 +3,26 @@
 import configparser
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from gateway import registry, serving
+from gateway import registry
 from gateway.cli import main as gateway
 from gateway.config import Checked, load
-from gateway.delivery import deliverer
+from tests.unit.deploy import files
 from tests.unit.deploy.dockerfile import FILE, ROOT, copied, ignored, stages
+from tests.unit.deploy.files import DEPLOY, SECRETS, STEPS_OF_STOPPING, TOOLS, documents, needs, run
 
-DEPLOY: Final = ROOT / "deploy"
-SECRETS: Final = "/run/secrets/gateway"
-TOOLS: Final = Path(sys.executable).parent
-STEPS_OF_STOPPING: Final = 2 * serving.GRACE_S + 2 * deliverer.GRACE
-"""Requests of clients, those of the admin listener, deliveries in flight, and what the log has to know of them."""
-
-
-def documents(name: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all((DEPLOY / name).read_text()))
-
-
-KUBERNETES: Final = {
-    (document["kind"], document["metadata"]["name"]): document
-    for path in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-    if path.name != "kustomization.yaml"
-    for document in documents(f"kubernetes/{path.name}")
-}
+KUBERNETES: Final = files.manifests("kubernetes", "kubernetes/common")
 KUSTOMIZATION: Final = documents("kubernetes/kustomization.yaml")[0]
 POD: Final = KUBERNETES["StatefulSet", "event-gateway"]["spec"]["template"]
 CONTAINER: Final = POD["spec"]["containers"][0]
 COMPOSE: Final = documents("compose.yaml")[0]
 SERVICE: Final = COMPOSE["services"]["gateway"]
-
-
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def needs(tool: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not on this machine")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +37,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Checked:
 
 
 def secret_names() -> set[str]:
-    return set(re.findall(rf"\$\{{file:{SECRETS}/(\w+)\}}", (DEPLOY / "config/gateway.yaml").read_text()))
+    return files.secret_names("config/gateway.yaml")
 
 
 # --- the image ---
@@ -127,16 +102,12 @@ def test_the_example_configuration_listens_where_the_manifests_say(config: Check
 
 
 def test_compose_keeps_to_the_compose_specification() -> None:
-    done = run(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
+    files.keeps_to_the_compose_specification("compose.yaml")
 
 
 def test_compose_confines_what_it_runs() -> None:
     for service in COMPOSE["services"].values():
-        assert service["read_only"] is True
-        assert service["cap_drop"] == ["ALL"]
-        assert service["security_opt"] == ["no-new-privileges:true"]
-        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+        files.is_confined(service)
     assert SERVICE["user"] == stages()[-1].one("USER")
     assert "./config:/etc/gateway:ro" in SERVICE["volumes"]
     assert "data:/data" in SERVICE["volumes"]
@@ -171,7 +142,7 @@ def test_prometheus_finds_the_gateway_and_the_rules() -> None:
 # --- Kubernetes ---
 
 
-@pytest.mark.parametrize("version", ["1.30", "1.33", "1.37"])
+@pytest.mark.parametrize("version", files.VERSIONS)
 @pytest.mark.parametrize("what", [what for what in KUBERNETES if what[0] != "PodMonitor"], ids=lambda what: what[0])
 def test_a_manifest_keeps_to_the_schema_of_kubernetes(what: tuple[str, str], version: str) -> None:
     kubernetes_validate.validate(KUBERNETES[what], version, strict=True)
@@ -189,13 +160,14 @@ def test_kustomize_builds_all_but_the_examples() -> None:
 
 
 def test_kustomize_names_every_manifest_but_the_examples() -> None:
-    there = {path.name for path in (DEPLOY / "kubernetes").glob("*.yaml") if ".example." not in path.name}
-    assert set(KUSTOMIZATION["resources"]) == there - {"kustomization.yaml"}
+    mine = files.named_in("kubernetes/kustomization.yaml")
+    assert set(KUSTOMIZATION["resources"]) == mine | {"common"}
+    files.named_in("kubernetes/common/kustomization.yaml")
 
 
 def test_the_config_map_holds_the_example_configuration() -> None:
-    files = {path.name: path.read_text() for path in (DEPLOY / "config").iterdir()}
-    assert KUBERNETES["ConfigMap", "event-gateway"]["data"] == files
+    written = {path.name: path.read_text() for path in (DEPLOY / "config").iterdir()}
+    assert KUBERNETES["ConfigMap", "event-gateway"]["data"] == written
 
 
 def test_the_secret_has_what_the_configuration_names() -> None:
@@ -236,20 +208,8 @@ def test_the_ports_that_are_named_are_those_of_the_container() -> None:
 
 
 def test_the_pod_is_one_and_confined() -> None:
-    spec, context = POD["spec"], POD["spec"]["securityContext"]
     assert KUBERNETES["StatefulSet", "event-gateway"]["spec"]["replicas"] == 1
-    assert spec["automountServiceAccountToken"] is False
-    assert context["runAsNonRoot"] is True
-    assert f"{context['runAsUser']}:{context['runAsGroup']}" == stages()[-1].one("USER")
-    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert CONTAINER["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in CONTAINER["volumeMounts"]}
-    assert mounts == {"/data": False, "/etc/gateway": True, SECRETS: True, "/tmp": False}
-    assert {volume["name"]: volume for volume in spec["volumes"]}["secrets"]["secret"]["defaultMode"] == 0o440
+    files.is_a_confined_gateway(POD)
 
 
 # --- all of them ---
@@ -320,11 +280,13 @@ def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
 @needs("promtool")
 def test_promtool_takes_the_prometheus_files(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("token")
-    shutil.copy(DEPLOY / "prometheus/alerts.yaml", tmp_path)
-    text = (DEPLOY / "prometheus/prometheus.yaml").read_text()
-    (tmp_path / "prometheus.yaml").write_text(text.replace(f"{SECRETS}/admin_token", str(tmp_path / "token")))
-    done = run("promtool", "check", "config", tmp_path / "prometheus.yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("alerts.yaml", "cluster-alerts.yaml"):
+        shutil.copy(DEPLOY / "prometheus" / name, tmp_path)
+    for name in ("prometheus.yaml", "cluster.yaml"):
+        text = (DEPLOY / "prometheus" / name).read_text()
+        (tmp_path / name).write_text(text.replace(f"{SECRETS}/admin_token", str(tmp_path / "token")))
+        done = run("promtool", "check", "config", tmp_path / name)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 # --- the page ---

@@ -13,7 +13,7 @@ from gateway.decision import Decision
 from gateway.errors import LogError
 from gateway.event import Event, Origin, Profile, dump
 from gateway.log import people as module
-from gateway.log.people import Directory
+from gateway.log.people import DirectoryFile
 from gateway.log.port import Entry
 from gateway.log.sqlite import Retention, SqliteLog
 
@@ -34,10 +34,10 @@ def event(profile: Profile, source: str = "shop") -> Entry:
     return Entry("e", dump(canonical), TO_NONE)
 
 
-def play(folder: Path, work: Callable[[SqliteLog, Directory], Awaitable[None]], **settings: Any) -> None:
+def play(folder: Path, work: Callable[[SqliteLog, DirectoryFile], Awaitable[None]], **settings: Any) -> None:
     async def run() -> None:
         log = await SqliteLog.open(folder / "log.db", role="all", **settings)
-        directory = await Directory.open(folder / "log.db.people", log, MINTERS)
+        directory = await DirectoryFile.open(folder / "log.db.people", log, MINTERS)
         try:
             await work(log, directory)
         finally:
@@ -51,7 +51,7 @@ ANN = Profile(user_id="ann", email="Ann@Example.com", phone="+15550001", anonymo
 
 
 def test_a_person_is_found_by_every_identifier_and_back(tmp_path: Path) -> None:
-    async def work(log: SqliteLog, directory: Directory) -> None:
+    async def work(log: SqliteLog, directory: DirectoryFile) -> None:
         shop = directory.people("shop")
         assert shop.find(ANN) is None
         await log.append([event(ANN)])
@@ -90,7 +90,7 @@ def test_a_person_is_found_by_every_identifier_and_back(tmp_path: Path) -> None:
     ],
 )
 def test_the_id_that_is_minted_is_the_id_that_is_assigned(tmp_path: Path, source: str, profile: Profile) -> None:
-    async def work(log: SqliteLog, directory: Directory) -> None:
+    async def work(log: SqliteLog, directory: DirectoryFile) -> None:
         people = directory.people(source)
         promised = profile.vendor_ids.get("klaviyo") or people.mint(profile)
         assert promised
@@ -103,7 +103,7 @@ def test_the_id_that_is_minted_is_the_id_that_is_assigned(tmp_path: Path, source
 
 
 def test_an_identifier_stays_with_its_first_person_and_the_newest_of_a_kind_is_shown(tmp_path: Path) -> None:
-    async def work(log: SqliteLog, directory: Directory) -> None:
+    async def work(log: SqliteLog, directory: DirectoryFile) -> None:
         shop = directory.people("shop")
         await log.append(
             [event(Profile(user_id="ann", email="a@x.org")), event(Profile(user_id="bob", email="b@x.org"))]
@@ -128,7 +128,7 @@ def test_an_identifier_stays_with_its_first_person_and_the_newest_of_a_kind_is_s
 
 
 def test_sources_know_each_their_own_people(tmp_path: Path) -> None:
-    async def work(log: SqliteLog, directory: Directory) -> None:
+    async def work(log: SqliteLog, directory: DirectoryFile) -> None:
         await log.append([event(ANN), event(Profile(user_id="eve"), "unfollowed"), Entry("x", b"no event", TO_NONE)])
         await directory.catch_up()
         assert directory.people("shop").find(ANN)
@@ -139,24 +139,24 @@ def test_sources_know_each_their_own_people(tmp_path: Path) -> None:
 
 
 def test_catch_up_knows_everything_appended_before_it(tmp_path: Path) -> None:
-    async def one(log: SqliteLog, directory: Directory, number: int) -> None:
+    async def one(log: SqliteLog, directory: DirectoryFile, number: int) -> None:
         profile = Profile(user_id=f"u{number}")
         await log.append([event(profile)])
         await directory.catch_up()
         assert directory.people("shop").find(profile)
 
-    async def work(log: SqliteLog, directory: Directory) -> None:
+    async def work(log: SqliteLog, directory: DirectoryFile) -> None:
         await asyncio.gather(*(one(log, directory, number) for number in range(700)))
 
     play(tmp_path, work)
 
 
 def test_what_is_known_outlives_a_restart_and_pruning(tmp_path: Path) -> None:
-    async def first(log: SqliteLog, directory: Directory) -> None:
+    async def first(log: SqliteLog, directory: DirectoryFile) -> None:
         await log.append([event(Profile(user_id="u1"))])
         await directory.catch_up()
 
-    async def second(log: SqliteLog, directory: Directory) -> None:
+    async def second(log: SqliteLog, directory: DirectoryFile) -> None:
         await log.append([event(Profile(user_id="u2"))])
         await log.prune()
         assert (await log.status()).events == 1
@@ -170,7 +170,7 @@ def test_what_is_known_outlives_a_restart_and_pruning(tmp_path: Path) -> None:
 def test_it_follows_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "IDLE_S", 0.01)
 
-    async def work(log: SqliteLog, directory: Directory) -> None:
+    async def work(log: SqliteLog, directory: DirectoryFile) -> None:
         await log.append([event(ANN)])
         async with asyncio.timeout(20):
             while directory.people("shop").find(ANN) is None:  # noqa: ASYNC110  # a thread's doing
@@ -185,7 +185,7 @@ def test_a_busy_log_is_read_only_when_it_is_far_ahead(tmp_path: Path, monkeypatc
     monkeypatch.setattr(module, "BEHIND", 5)
     monkeypatch.setattr(module, "PAUSE_S", 0.0)
 
-    async def work(log: SqliteLog, directory: Directory) -> None:
+    async def work(log: SqliteLog, directory: DirectoryFile) -> None:
         people = directory.people("shop")
         await log.append([event(ANN)] * 3)
         await directory._look()
@@ -201,8 +201,8 @@ def test_a_busy_log_is_read_only_when_it_is_far_ahead(tmp_path: Path, monkeypatc
 
 
 def test_two_processes_share_what_they_learn(tmp_path: Path) -> None:
-    async def work(log: SqliteLog, directory: Directory) -> None:
-        other = await Directory.open(tmp_path / "log.db.people", log, MINTERS)
+    async def work(log: SqliteLog, directory: DirectoryFile) -> None:
+        other = await DirectoryFile.open(tmp_path / "log.db.people", log, MINTERS)
         for number in range(50):
             await log.append([event(Profile(user_id=f"u{number}", device_id="shared"))])
             await asyncio.gather(directory.catch_up(), other.catch_up())
@@ -218,11 +218,11 @@ def test_two_processes_share_what_they_learn(tmp_path: Path) -> None:
 
 
 def test_a_log_begun_anew_is_followed_from_its_start(tmp_path: Path) -> None:
-    async def first(log: SqliteLog, directory: Directory) -> None:
+    async def first(log: SqliteLog, directory: DirectoryFile) -> None:
         await log.append([event(ANN)] * 5)
         await directory.catch_up()
 
-    async def second(log: SqliteLog, directory: Directory) -> None:
+    async def second(log: SqliteLog, directory: DirectoryFile) -> None:
         await log.append([event(Profile(user_id="bob"))])
         await directory.catch_up()
         assert directory.people("shop").find(Profile(user_id="bob"))
@@ -247,7 +247,7 @@ def test_a_file_that_is_no_directory_is_one_clear_error(tmp_path: Path, content:
         log = await SqliteLog.open(tmp_path / "log.db", role="all")
         try:
             with pytest.raises(LogError, match="directory of people"):
-                await Directory.open(path, log, MINTERS)
+                await DirectoryFile.open(path, log, MINTERS)
         finally:
             await log.close()
 

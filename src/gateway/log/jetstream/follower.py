@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -21,6 +21,8 @@ from gateway.errors import LogError
 from gateway.log.jetstream.connection import Connection, end
 from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.jetstream.view import Corrupt, Done, Gap, Received, View
+
+T = TypeVar("T")
 
 BATCH: Final = 256
 """Messages asked for at a time, and done in one transaction."""
@@ -66,6 +68,7 @@ class Follower:
         self._restore = restore
         self._done = done
         self._wake = wake
+        self._using = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-view")
         self._inbox: deque[Msg] = deque()
         self._arrived = asyncio.Event()
@@ -91,6 +94,16 @@ class Follower:
             self._count += 1
             heapq.heappush(self._waiting, (sequence, self._count, future))
             await future
+
+    async def work(self, work: Callable[[], T]) -> T:
+        """Have something done with the view between messages; it is done to its end once it is begun."""
+        async with self._using:
+            doing = asyncio.ensure_future(self._in_thread(work))
+            try:
+                return await asyncio.shield(doing)
+            except asyncio.CancelledError:
+                await asyncio.wait([doing])
+                raise
 
     async def stop(self) -> None:
         """End; what waits for a message to be done is cancelled."""
@@ -209,7 +222,8 @@ class Follower:
 
     async def _apply(self, batch: list[Received]) -> None:
         try:
-            done, wakes = await self._in_thread(self._view.apply, batch)
+            async with self._using:
+                done, wakes = await self._in_thread(self._view.apply, batch)
         except Gap:
             self._lost = True
             return
@@ -233,7 +247,8 @@ class Follower:
 
     async def _renew(self) -> None:
         """Have the view made anew."""
-        await self._restore()
+        async with self._using:
+            await self._restore()
         self._move([])
         self._wake()
 

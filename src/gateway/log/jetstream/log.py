@@ -17,10 +17,12 @@ from nats.js import api
 from gateway.errors import LogError, LogUnavailable
 from gateway.log import once, operations, owners, reader
 from gateway.log.engine import Engine
-from gateway.log.jetstream import stream, view
+from gateway.log.jetstream import people, stream, view
 from gateway.log.jetstream.connection import Connection, end
 from gateway.log.jetstream.follower import Follower, has_lost
 from gateway.log.jetstream.messages import Packer
+from gateway.log.jetstream.people import ViewDirectory
+from gateway.log.jetstream.permissions import ViewPermissions
 from gateway.log.jetstream.publisher import Publisher
 from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.jetstream.snapshots import Snapshots
@@ -28,7 +30,8 @@ from gateway.log.jetstream.view import View
 from gateway.log.locks import Locks
 from gateway.log.operations import Operation
 from gateway.log.owners import Owners
-from gateway.log.port import Entry, Record, Role, Settlement
+from gateway.log.people import Minter
+from gateway.log.port import Entry, Journal, Record, Role, Settlement
 from gateway.log.prune import AT_NODE, Pruner, Retention
 from gateway.log.timing import Timing
 
@@ -60,7 +63,13 @@ class JetStreamLog(Engine):
     """Made by `open`, used on the event loop that opened it."""
 
     def __init__(
-        self, settings: JetStreamSettings, role: Role, limits: _Limits, clock: Callable[[], float] | None, path: Path
+        self,
+        settings: JetStreamSettings,
+        role: Role,
+        limits: _Limits,
+        clock: Callable[[], float] | None,
+        path: Path,
+        minters: Mapping[str, Minter | None] | None,
     ) -> None:
         super().__init__(clock or time.time, [])
         self._forgotten = 0
@@ -70,7 +79,7 @@ class JetStreamLog(Engine):
         self._told_clock = clock
         self._path = path
         self._node = secrets.token_hex(8)
-        self._view = View(path)
+        self._view = View(path, None if minters is None else people.minted_by(minters))
         self._parts = AsyncExitStack()
         self._refusal = (
             None if role in ("all", "ingest") else f"{self._name} is open for {role}, which stores no events"
@@ -89,6 +98,7 @@ class JetStreamLog(Engine):
         max_duplicate_keys: int = 2_000_000,
         max_pending_bytes: int = 64 << 20,
         clock: Callable[[], float] | None = None,
+        minters: Mapping[str, Minter | None] | None = None,
     ) -> Self:
         """Open a log, making the stream and this node's view if need be, and wait until the view is up to date.
 
@@ -100,6 +110,7 @@ class JetStreamLog(Engine):
             max_duplicate_keys: how many of them at most, the newest.
             max_pending_bytes: bodies that wait to be stored; beyond it `append` refuses.
             clock: Unix seconds; None: this machine's, and for the time of an event that of the stream.
+            minters: by vendor, what makes ids of new people; the same on every node. None: nobody is learnt.
 
         Raises:
             LogLocked: another process of this machine uses the view.
@@ -108,7 +119,7 @@ class JetStreamLog(Engine):
         settings.check()
         limits = _Limits(retention or Retention(), duplicate_window_s, max_duplicate_keys, max_pending_bytes)
         path = settings.view if role != "inspect" else _path_beside(settings.view)
-        log = cls(settings, role, limits, clock, path)
+        log = cls(settings, role, limits, clock, path, minters)
         try:
             await log._start()
         except BaseException:
@@ -179,7 +190,24 @@ class JetStreamLog(Engine):
         Raises:
             LogError: the servers cannot say, or it takes too long.
         """
-        await self._reach((await self._state()).last_seq)
+        await self._reach_all()
+
+    async def _reach_all(self) -> int:
+        last: int = (await self._state()).last_seq
+        await self._reach(last)
+        return last
+
+    async def directory(self, minters: Mapping[str, Minter | None]) -> ViewDirectory:
+        reading = people.Reading(self._reach_all, self._meet, self.head, lambda: self._ask(people.stored))
+        return ViewDirectory(self._path, minters, reading)
+
+    async def _meet(self) -> int | None:
+        if self._closed:
+            raise LogUnavailable(f"{self._name}: the log is closed")
+        return await self._follower.work(self._view.meet)
+
+    async def permissions(self) -> ViewPermissions:
+        return ViewPermissions(self._path, self._reach_all)
 
     async def _reach(self, sequence: int) -> None:
         try:
@@ -275,6 +303,20 @@ class JetStreamLog(Engine):
     def behind(self) -> int:
         """Messages of this node that its own view has still to do."""
         return max(0, self._publisher.acknowledged - self._follower.applied)
+
+    @property
+    def journal(self) -> Journal | None:
+        """What was seen lately of the stream."""
+        seen = self._snapshots.seen
+        if seen is None:
+            return None
+        others = (seen.cluster and seen.cluster.replicas) or []
+        return Journal(
+            bytes=seen.state.bytes,
+            max_bytes=self._settings.max_bytes,
+            behind=max(0, seen.state.last_seq - self._follower.applied),
+            lagging=sum(not other.current for other in others),
+        )
 
     @property
     def forgotten_keys(self) -> int:

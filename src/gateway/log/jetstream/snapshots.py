@@ -46,6 +46,8 @@ class Snapshots:
     def __init__(self, connection: Connection, settings: JetStreamSettings, identity: str) -> None:
         self.fault: str | None = None
         """Why the last one could not be made."""
+        self.seen: api.StreamInfo | None = None
+        """The stream when it was looked at last."""
         self._connection = connection
         self._settings = settings
         self._identity = identity
@@ -84,7 +86,8 @@ class Snapshots:
 
     async def due(self) -> bool:
         """Tell whether enough has come since the newest one, or the stream is getting full."""
-        state = (await self._jetstream.stream_info(self._settings.stream)).state
+        self.seen = await self._jetstream.stream_info(self._settings.stream)
+        state = self.seen.state
         if self._crowded(state):
             return bool(state.messages)
         if state.messages < self._settings.snapshot_messages:

@@ -5,7 +5,7 @@ repeats nothing and leaves nothing out.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,11 +13,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.errors import LogError
-from gateway.log import owners, schema
+from gateway.log import operations, owners, people_store, permissions, prune, reader, schema
 from gateway.log.dedupe import Duplicates
 from gateway.log.jetstream import messages
 from gateway.log.jetstream.messages import APPEND, PLACES, Message, Written
+from gateway.log.jetstream.people import Minted
 from gateway.log.operations import OPERATIONS
+from gateway.log.people import READ_BYTES, READ_EVENTS
+from gateway.log.port import Entry
 from gateway.log.store import Appender
 
 _TABLES: Final = (
@@ -70,9 +73,14 @@ class Corrupt(LogError):
 
 
 class View:
-    """The file, and what writes to it."""
+    """The file, and what writes to it.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the file.
+        minted: for whom people are learnt; None: for nobody.
+    """
+
+    def __init__(self, path: Path, minted: Minted | None = None) -> None:
         self.sequence = 0
         """Up to which message everything is done."""
         self.stream = ""
@@ -83,6 +91,8 @@ class View:
         self._nodes: dict[str, int] = {}
         self._appender = Appender(Duplicates(0, 0), follow_others=False)
         self._connection: sqlite3.Connection | None = None
+        self._minted = minted
+        self._learner: people_store.Learner | None = None
 
     def open(self) -> None:
         """Make the file ready, creating it if need be.
@@ -120,14 +130,30 @@ class View:
         try:
             return self._transact(received)
         except sqlite3.Error as error:
-            name = str(getattr(error, "sqlite_errorname", ""))
-            self.close()
-            kind = Corrupt if name.startswith(_GARBAGE) else LogError
-            raise kind(f"{self._path} cannot be written: {error} ({name})") from error
+            raise self._unwritten(error) from error
+
+    def meet(self) -> int | None:
+        """Learn whom the next events speak of; returns up to which place all are learnt now, None if no event is left.
+
+        Raises:
+            LogError: the file cannot be written.
+        """
+        try:
+            connection = self._connected()
+            rows = _not_met(connection) if self._learner is not None else []
+            return self._learner.learn(rows) if self._learner is not None and rows else None
+        except sqlite3.Error as error:
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: sqlite3.Error) -> LogError:
+        name = str(getattr(error, "sqlite_errorname", ""))
+        self.close()
+        kind = Corrupt if name.startswith(_GARBAGE) else LogError
+        return kind(f"{self._path} cannot be written: {error} ({name})")
 
     def close(self) -> None:
         """Let go of the file."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._learner = self._connection, None, None
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
@@ -145,6 +171,8 @@ class View:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = _open(self._path)
+            if self._minted is not None:
+                self._learner = people_store.Learner(self._connection, self._minted)
         return self._connection
 
     def _read(self, connection: sqlite3.Connection) -> None:
@@ -169,6 +197,8 @@ class View:
         except BaseException:
             self.sequence, self._at, self._nodes = before
             self._appender.forget()
+            if self._learner is not None:
+                self._learner.forget()
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
@@ -189,6 +219,12 @@ class View:
         done.append(Done(message.node, message.number, results))
         return wakes
 
+    def _meet_before(self, connection: sqlite3.Connection, written: Written) -> None:
+        """Learn whom those events speak of that are about to be pruned."""
+        learner = self._learner
+        if learner is not None and _alone(connection, _meet_before, learner, written).error is not None:
+            learner.forget()
+
     def _do_all(self, connection: sqlite3.Connection, message: Message) -> tuple[list[Result], bool]:
         place = self.sequence * PLACES
         results: list[Result] = []
@@ -198,8 +234,12 @@ class View:
                 if written.name == APPEND:
                     entries = messages.load_batch(written)
                     wakes = self._appender.append(connection, entries, self._at, place) > 0 or wakes
+                    if permissions.MARK in bytes(written.arguments):
+                        _hear(connection, entries, place)
                     place += len(entries)
                 else:
+                    if written.name == operations.PRUNE.name:
+                        self._meet_before(connection, written)
                     results.append(_attempt(connection, written))
                     wakes = wakes or (OPERATIONS[written.name].wakes and results[-1].error is None)
             except (msgspec.MsgspecError, KeyError, IndexError) as error:
@@ -210,13 +250,37 @@ class View:
         return results, wakes
 
 
+def _not_met(connection: sqlite3.Connection) -> list[tuple[int, bytes]]:
+    """Return the next events that nobody was learnt from."""
+    return reader.scan(connection, people_store.place(connection), READ_EVENTS, READ_BYTES)
+
+
+def _meet_before(connection: sqlite3.Connection, learner: people_store.Learner, written: Written) -> None:
+    end = prune.plan(connection, *operations.PRUNE.decode(written.arguments))
+    while end is not None and people_store.place(connection) < end and (rows := _not_met(connection)):
+        learner.take(rows)
+
+
+def _hear(connection: sqlite3.Connection, entries: Sequence[Entry], first: int) -> None:
+    """Learn the permissions that events speak of; those of repeats, which are not stored, do not count."""
+    for place, entry in enumerate(entries, first):
+        if permissions.MARK in entry.body:
+            stored = connection.execute("SELECT 1 FROM events WHERE seq = ?", (place,)).fetchone()
+            if stored:
+                _alone(connection, permissions.learn, entry.body)
+
+
 def _attempt(connection: sqlite3.Connection, written: Written) -> Result:
-    """Do an operation so that its failure undoes itself alone, here as on every other node."""
+    """Do an operation, here as on every other node."""
     operation = OPERATIONS[written.name]
-    arguments = operation.decode(written.arguments)
+    return _alone(connection, operation.work, *operation.decode(written.arguments))
+
+
+def _alone(connection: sqlite3.Connection, work: Callable[..., Any], *arguments: Any) -> Result:
+    """Do something so that its failure undoes itself alone."""
     connection.execute("SAVEPOINT piece")
     try:
-        result = Result(operation.work(connection, *arguments), None)
+        result = Result(work(connection, *arguments), None)
     except _NOT_ITS_OWN:
         raise
     except Exception as error:  # noqa: BLE001  # whatever its arguments do, they do it on every node
@@ -241,7 +305,39 @@ def _open(path: Path) -> sqlite3.Connection:
     for statement in _TABLES:
         connection.execute(statement)
     connection.execute("INSERT INTO applied SELECT 0, 0, '' WHERE NOT EXISTS (SELECT 1 FROM applied)")
+    _learn_permissions(connection)
+    if not _has(connection, "people"):
+        _in_one(connection, lambda: [connection.execute(statement) for statement in people_store.TABLES])
     return connection
+
+
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
+
+
+def _in_one(connection: sqlite3.Connection, work: Callable[[], Any]) -> None:
+    """Do something in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        work()
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _learn_permissions(connection: sqlite3.Connection) -> None:
+    """Make the table of permissions of a file that has none, out of the events that are in it."""
+
+    def work() -> None:
+        connection.execute(permissions.TABLE)
+        for (body,) in connection.execute("SELECT body FROM events ORDER BY seq"):
+            if permissions.MARK in body:
+                _alone(connection, permissions.learn, body)
+
+    if not _has(connection, "said"):
+        _in_one(connection, work)
 
 
 def remove(path: Path) -> None:
