@@ -190,8 +190,7 @@ def event_lifter(
     """
     body, names = _checked(keys, places)
     names |= {_maker(part): maker for part, maker in made.items()}
-    if more:
-        body.append("".join(f"m{index}, " for index in range(len(more))) + "= more")
+    body += _unpacked("m", len(more), "more")
     parts = _fields(places)
     body.append(f"raw = {_object(_entries(_traces(places)))}")
     if lines is not None:
@@ -249,13 +248,18 @@ def _maker(part: str) -> str:
 def _checked(keys: Sequence[str], places: Sequence[Place | None]) -> tuple[list[str], dict[str, Any]]:
     """Return the lines that unpack the values and check them, and what they name."""
     names: dict[str, Any] = {f"key_{index}": key for index, key in enumerate(keys)}
-    body = ["".join(f"v{index}, " for index in range(len(keys))) + "= values"]
+    body = [*_unpacked("v", len(keys), "values")]
     for index, place in enumerate(places):
         if place is not None:
             names[f"lift_{index}"] = place.lift
             names |= {f"type_{index}_{number}": kind for number, kind in enumerate(place.types)}
             body += [f"if {_is_other(index, place)}:", "    return None"]
     return body, names
+
+
+def _unpacked(letter: str, count: int, values: str) -> Iterator[str]:
+    if count:
+        yield "".join(f"{letter}{index}, " for index in range(count)) + f"= {values}"
 
 
 def _taken(places: Sequence[Place | None]) -> Iterator[tuple[int, Place]]:
