@@ -13,12 +13,13 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
-from gateway.adapter_tools import chunk, derive_uuid, json_bytes, parse_time, parse_unix
+from gateway.adapter_tools import SPACES, chunk, derive_uuid, json_bytes, nesting_bound, parse_time, parse_unix
 from gateway.errors import EncodeError, ToldElsewhere
 from gateway.event import Event, Kind, Profile
 from gateway.vocabulary import Lifted, Shape, Vocabulary, load_vocabulary
 
 __all__ = [
+    "SPACES",
     "Adapter",
     "Answer",
     "Auth",
@@ -55,6 +56,7 @@ __all__ = [
     "load_vocabulary",
     "losses_of",
     "matches_any",
+    "nesting_bound",
     "parse_time",
     "parse_unix",
     "reply",
