@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from gateway.adapter import EncodeError, Event, Loss, Settings, Shape, derive_uuid
-from gateway.event import EMPTY_PROFILE, Item, leaf_paths
+from gateway.adapter import EncodeError, Event, Loss, Settings, Shape, derive_uuid, losses_below
+from gateway.event import EMPTY_PROFILE, Item
 
 from .decode_event import CONSENT, implied_consent
 from .forms import LINE_KEYS, NESTED, ONE, close_params
@@ -348,7 +348,7 @@ def report_residue(event: Event, lost: list[Loss], *own: str) -> None:
             reason = f"Only {vendor} knows what it means."
             others = {key: value for key, value in held.items() if key != "raw"}
         if others:
-            lost += [Loss(0, path, "dropped", reason) for path in leaf_paths(others, f"residue.{vendor}")]
+            lost += losses_below(others, f"residue.{vendor}", reason)
 
 
 ELSEWHERE: Final = frozenset({"top", "info", "row", "channels", "fields", "bulk", "form"})

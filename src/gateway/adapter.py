@@ -9,13 +9,14 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Any, Literal, Protocol
+from functools import lru_cache
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
 from gateway.adapter_tools import SPACES, chunk, derive_uuid, json_bytes, nesting_bound, parse_time, parse_unix
 from gateway.errors import EncodeError, ToldElsewhere
-from gateway.event import Event, Kind, Profile
+from gateway.event import Event, Kind, Profile, leaf_paths
 from gateway.vocabulary import Lifted, Shape, Vocabulary, load_vocabulary
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "derive_uuid",
     "json_bytes",
     "load_vocabulary",
+    "losses_below",
     "losses_of",
     "matches_any",
     "nesting_bound",
@@ -295,6 +297,44 @@ def losses_of(index: int, lost: Sequence[Loss]) -> tuple[Loss, ...]:
     if index == 0:
         return tuple(lost)
     return tuple([Loss(index, one.path, one.outcome, one.reason, one.to) for one in lost])
+
+
+def losses_below(tree: Any, at: str, reason: str, index: int = 0) -> list[Loss]:
+    """Return the losses of every leaf of a JSON value that is dropped whole.
+
+    Args:
+        tree: the value.
+        at: its canonical path.
+        reason: why, one sentence.
+        index: its event's place among those given to the encoder.
+    """
+    if not isinstance(tree, dict) or not tree:
+        return [Loss(index, path, "dropped", reason) for path in leaf_paths(tree, at)]
+    if _NESTING.isdisjoint(map(type, tree.values())):
+        names = tuple(tree)
+        is_short = len(names) <= _NAMES and len(at) + len("".join(names)) <= _LETTERS
+        return [*(_dropped_often if is_short else _dropped)(names, at, reason, index)]
+    lost: list[Loss] = []
+    for name, inner in tree.items():
+        path = f"{at}.{name}"
+        if type(inner) in _NESTING and inner:
+            lost += losses_below(inner, path, reason, index)
+        else:
+            lost.append(Loss(index, path, "dropped", reason))
+    return lost
+
+
+_NESTING: Final = frozenset({dict, list, tuple})
+_NAMES: Final = 32
+_LETTERS: Final = 1_024
+"""The losses of an object with so many names and letters at most are made once: a client's must not fill the memory."""
+
+
+def _dropped(names: tuple[str, ...], at: str, reason: str, index: int) -> tuple[Loss, ...]:
+    return tuple([Loss(index, f"{at}.{name}", "dropped", reason) for name in names])
+
+
+_dropped_often: Final = lru_cache(256)(_dropped)
 
 
 class Encoded(Struct, frozen=True, kw_only=True):

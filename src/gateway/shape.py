@@ -138,8 +138,10 @@ class Shape:
             self._write_item(items[0], out, lost, _FIRST)
             if items[0].properties:
                 _lower_beside(0, items[0], out, lost)
-        elif items:
+        elif items and self._flat:
             self._lower_items(items, {}, out, lost)
+        elif items:
+            self._lower_lines(range(len(items)), items, {}, out, lost)
 
     def _respell_commerce(self, commerce: Commerce, raw: Raw, out: dict[str, Any], lost: list[str]) -> None:
         self.table.lower("commerce", commerce, raw, out, lost)
@@ -219,7 +221,10 @@ def _as_rows(value: Any) -> list[dict[str, Any]] | None:
 
 def _lower_line(table: Table, at: str, item: Item, raw: Raw, lost: list[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    table.lower("item", item, raw, fields, lost, at)
+    if raw:
+        table.lower("item", item, raw, fields, lost, at)
+    else:
+        table.writer("item")(item, fields, lost, at)
     if not item.properties:
         return fields
     free: dict[str, Any] = {}
@@ -229,7 +234,8 @@ def _lower_line(table: Table, at: str, item: Item, raw: Raw, lost: list[str]) ->
 
 def _joined(free: dict[str, Any], fields: dict[str, Any], at: str, lost: list[str]) -> dict[str, Any]:
     """Put fields into free values; a free value whose key is taken is lost."""
-    if not free.keys().isdisjoint(fields):
-        lost += [f"{at}.{key}" for key in free if key in fields]
+    count = len(free)
     free.update(fields)
+    if len(free) < count + len(fields):
+        lost += [f"{at}.{key}" for key in [*free][:count] if key in fields]
     return free

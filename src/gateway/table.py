@@ -374,8 +374,15 @@ class Table:
 
     def _respell(self, slots: Iterable[Slot], place: str, value: Any, raw: Raw, out: dict[str, Any]) -> None:
         """Put back how the client wrote the fields that were not changed since."""
+        start = len(place) + 1
+        spelled = {}
+        for path in raw:
+            if path.startswith(place):
+                spelled[path[start:]] = raw[path]
+        if not spelled:
+            return
         for slot in slots:
-            before = raw.get(f"{place}.{slot.field}")
+            before = spelled.get(slot.field)
             if not before or (held := getattr(value, slot.field)) is None:
                 continue
             if self._stands(before[0], slot.field) and slot.type.lift(before[1]) == held:
