@@ -68,8 +68,8 @@ def sort_params(params: Json) -> Sent:
     """Sort parameters into identifiers, nobodies, and values."""
     sent = Sent({})
     flat = sent.flat
-    for name, value in params.items():
-        field = _identifier_of(name) if len(name) <= _LONGEST else None
+    for given, value in params.items():
+        name, field = _known(given) if len(given) <= _LONGEST else (given, None)
         if field is not None and type(value) not in _STRUCTURES:
             _take_identifier(sent, field, name, value)
         elif field is None and type(value) is str and value[:1] in _OPENING:
@@ -84,9 +84,12 @@ _LONGEST: Final = max(map(len, IDENTIFIERS))
 
 
 @lru_cache(maxsize=4_096)
-def _identifier_of(name: str) -> str | None:
-    """Return which identifier a parameter is; cached, so the name must be a short one."""
-    return IDENTIFIERS.get(name.lower())
+def _known(name: str) -> tuple[str, str | None]:
+    """Return a parameter's name, the same object whenever it comes, and which identifier it is.
+
+    Cached, so the name must be a short one.
+    """
+    return name, IDENTIFIERS.get(name.lower())
 
 
 def _take_identifier(sent: Sent, field: str, name: str, value: Any) -> None:
