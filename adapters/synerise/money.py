@@ -86,9 +86,11 @@ def _open(fields: dict[str, Any], keys: Mapping[str, str], currency: Any) -> boo
     found = False
     size = 1 if currency is None else 2
     for key, flat in keys.items():
-        if key not in fields or type(held := fields[key]) is not dict or len(held) != size:
+        held = fields.get(key)
+        if type(held) is not dict or len(held) != size or held.get("currency") != currency:
             continue
-        if held.get("currency") == currency and is_amount(amount := held.get("amount")):
+        amount = held.get("amount")
+        if type(amount) in _NUMERIC or is_amount(amount):
             del fields[key]
             fields[flat] = amount
             found = True
