@@ -310,10 +310,10 @@ def losses_below(tree: Any, at: str, reason: str, index: int = 0) -> list[Loss]:
     """
     if not isinstance(tree, dict) or not tree:
         return [Loss(index, path, "dropped", reason) for path in leaf_paths(tree, at)]
-    if _NESTING.isdisjoint(map(type, tree.values())):
+    if _FEW < len(tree) <= _NAMES and _NESTING.isdisjoint(map(type, tree.values())):
         names = tuple(tree)
-        is_short = len(names) <= _NAMES and len(at) + len("".join(names)) <= _LETTERS
-        return [*(_dropped_often if is_short else _dropped)(names, at, reason, index)]
+        if len(at) + len("".join(names)) <= _LETTERS:
+            return [*_dropped(names, at, reason, index)]
     lost: list[Loss] = []
     for name, inner in tree.items():
         path = f"{at}.{name}"
@@ -325,16 +325,16 @@ def losses_below(tree: Any, at: str, reason: str, index: int = 0) -> list[Loss]:
 
 
 _NESTING: Final = frozenset({dict, list, tuple})
+_FEW: Final = 2
 _NAMES: Final = 32
 _LETTERS: Final = 1_024
-"""The losses of an object with so many names and letters at most are made once: a client's must not fill the memory."""
+"""The losses of an object with more than a few names, and with so many names and letters at most, are made once: a
+client's must not fill the memory."""
 
 
+@lru_cache(256)
 def _dropped(names: tuple[str, ...], at: str, reason: str, index: int) -> tuple[Loss, ...]:
     return tuple([Loss(index, f"{at}.{name}", "dropped", reason) for name in names])
-
-
-_dropped_often: Final = lru_cache(256)(_dropped)
 
 
 class Encoded(Struct, frozen=True, kw_only=True):
