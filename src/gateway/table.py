@@ -106,10 +106,9 @@ class Lifted(Struct, eq=False):
         parts = self.parts
         if "context" in parts:
             more = {**parts["context"], **more}
-        if not _CONTEXT_PARTS.keys().isdisjoint(parts):
-            for name, field in _CONTEXT_PARTS.items():
-                if name in parts and (inner := parts[name]):
-                    more[field] = STRUCTS[name](**inner)
+        for name, field in _CONTEXT_PARTS.items():
+            if name in parts and (inner := parts[name]):
+                more[field] = STRUCTS[name](**inner)
         return Context(**more) if more else canonical.EMPTY_CONTEXT
 
     def profile(self, **more: Any) -> Profile:
