@@ -94,13 +94,13 @@ class Shape:
     def _learn(self, keys: Keys, source: Mapping[str, Any], more: Mapping[str, Any]) -> None:
         """Write a function for properties like these, if no more than their keys and types is to be looked at."""
         places, lines = self.table.places(source), None
-        spots = [index for index, key in enumerate(source) if key in self._line_order]
-        if places is None or len(spots) > 1 or any(places[index] is not None for index in spots):
+        spots = [(index, key) for index, key in enumerate(source) if key in self._line_order]
+        if places is None or len(spots) > 1 or any(places[index] is not None for index, _ in spots):
             return
-        for index, (key, value) in enumerate(source.items()):
-            if index in spots:
-                lines = self._lines_at(index, key, value)
-                places[index] = None if lines else Place(None, "", (type(value),), _as_rows)
+        for index, key in spots:
+            lines = self._lines_at(index, key, source[key])
+            if lines is None:
+                places[index] = Place(None, "", (type(source[key]),), _as_rows)
         written = event_lifter(tuple(source), places, tuple(more), lines, _MADE)
         if written(source.values(), more.values()) is not None:
             self._lifters.keep(keys, written)

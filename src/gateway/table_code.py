@@ -24,7 +24,17 @@ and Total::
             return None
         return Lifted({'commerce': {'order_id': v0, 'total': t2}}, {key_1: v1}, {})
 
-Of product lines it makes an item without such a thing in between.
+Of product lines it makes an item without such a thing in between; and of the properties of an event the parts that
+nobody looks into before they are made, commerce and context::
+
+    def lift(values, more):
+        v0, v1, v2 = values
+        ...
+        raw = {}
+        items = read(v1, raw)
+        if items is None:
+            return None
+        return Lifted({}, {key_2: v2}, raw, no_context), Commerce(order_id=v0, items=items)
 
 What becomes text of a program: names of canonical parts and fields, and in a writer the table's keys, by their `repr`.
 What a client sent never does: the keys of its objects are reached by names that are made up here.
