@@ -266,10 +266,11 @@ def _take_commerce(lifted: Lifted, kept: Kept) -> Commerce | None:
 
 def _sift(rest: dict[str, Any], keep: Kept) -> None:
     """Set aside what nobody but Blueshift can read: its private keys, and blanks of keys we map."""
-    aside = [
-        key
+    aside = {
+        key: value
         for key, value in rest.items()
         if key in TECHNICAL or ("bsft" in key and is_private(key)) or (not value and key in _MAPPED and value in _BLANK)
-    ]
+    }
+    keep.update(aside)
     for key in aside:
-        keep[key] = rest.pop(key)
+        del rest[key]

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from gateway.adapter import Event, Loss
-from gateway.event import leaf_paths
+from gateway.adapter import Event, Loss, losses_below
 
 from . import products
 from .names import put_aside
@@ -127,4 +126,4 @@ def _report_residue(event: Event, kept: Kept, lost: list[Loss]) -> None:
         others = {key: value for key, value in held.items() if key != "raw"} if "raw" in held else held
         if others:
             reason = f"Only {vendor} knows what it means."
-            lost += [Loss(0, path, "dropped", reason) for path in leaf_paths(others, f"residue.{vendor}")]
+            lost += losses_below(others, f"residue.{vendor}", reason)

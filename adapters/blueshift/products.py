@@ -64,7 +64,7 @@ def _read_lines(lifted: Lifted) -> tuple[tuple[Item, ...], str] | None:
     rest, raw = lifted.rest, lifted.raw
     for key in LINES:
         rows = rest.get(key)
-        if isinstance(rows, list) and set(map(type, rows)) == _OBJECTS:
+        if isinstance(rows, list) and rows and _OBJECTS.issuperset(map(type, rows)):
             del rest[key]
             return _read_rows(rows, raw), key
     return None

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.adapter import Rejected, Request, Vocabulary, load_vocabulary
+from gateway.adapter import Rejected, Request, Vocabulary, load_vocabulary, nesting_bound
 
 from .errors import unparsable
 from .limits import IN_DEPTH
@@ -116,7 +116,7 @@ def parse_object(request: Request) -> dict[str, Any]:
         raise _too_deep(request) from None
     except ValueError as error:
         raise unparsable(request, error) from None
-    if len(body) - len(body.translate(None, b"[{")) > _DEPTH and _is_deep(value):
+    if nesting_bound(body) > _DEPTH and _is_deep(value):
         raise _too_deep(request)
     return value
 

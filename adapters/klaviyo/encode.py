@@ -25,8 +25,8 @@ from adapters.klaviyo.fit import fit, fit_count, fit_name
 from adapters.klaviyo.names import CONSENT, CONSENT_METRIC, DEVICE, NAME_KEY, SLUG, VOCABULARY
 from adapters.klaviyo.values import SHORT, fits, in_window, is_shallow, to_number
 from adapters.klaviyo.wire import NOTHING, UNREADABLE, Json, dig, graft
-from gateway.adapter import Answer, Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes
-from gateway.event import EMPTY_CONTEXT, Commerce, leaf_paths
+from gateway.adapter import Answer, Encoded, EncodeError, Event, Loss, Settings, Shape, chunk, json_bytes, losses_below
+from gateway.event import EMPTY_CONTEXT, Commerce
 
 _ELSEWHERE: Final = frozenset({"commerce.total", "commerce.currency", "context.ip"})
 """Canonical paths that are no properties: they have fields of their own."""
@@ -391,7 +391,7 @@ def _report_identify(event: Event, index: int, lost: list[Loss]) -> None:
 
 def _report(tree: Any, path: str, index: int, lost: list[Loss], reason: str = "This call has no place for it.") -> None:
     if tree:
-        lost += [Loss(index, leaf, "dropped", reason) for leaf in leaf_paths(tree, path)]
+        lost += losses_below(tree, path, reason, index)
 
 
 def _report_residue(event: Event, index: int, lost: list[Loss]) -> None:

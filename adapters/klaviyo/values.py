@@ -14,14 +14,15 @@ import msgspec
 
 from adapters.klaviyo import limits
 from adapters.klaviyo.errors import Invalid
-from gateway.adapter import parse_time
+from gateway.adapter import non_space, parse_time
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _USUAL: Final = "--T::"
 """What stands between the numbers of a time in its usual spelling."""
 _EARLIEST: Final = datetime(limits.EARLIEST.value, 1, 1, tzinfo=UTC)
 _AHEAD: Final = timedelta(days=limits.AHEAD.value)
-_EMAIL: Final = re.compile(r"[^\s@\"(),:;<>\[\\\]]+@[^\s@.]+(\.[^\s@.]+)+")
+_LABEL: Final = non_space("@.") + "++"
+_EMAIL: Final = re.compile(non_space(r"@\"(),:;<>\[\\\]") + rf"++@{_LABEL}(?:\.{_LABEL})++")
 _PHONE: Final = re.compile(
     rf"\+[1-9]\d{{{limits.PHONE_DIGITS_LEAST.value - 1},{limits.PHONE_DIGITS.value - 1}}}", re.ASCII
 )

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from gateway.adapter import non_space
+
 from .errors import Problem, problem
 from .limits import ACTION_LENGTH
 from .money import is_amount, is_money
@@ -16,8 +18,9 @@ from .wire import NUMERIC, SEARCH_TYPES, Dedicated
 _FORBIDDEN: Final = re.compile("[\\r\\n\\u2028\\u2029\\u00ad\\ufe00-\\ufe0f\\x00\\U00010000-\\U0010ffff]")
 """Beyond U+FFFF: what the page calls surrogate pairs, emoji among them."""
 
+_WORD: Final = non_space(r'<>()[\]\\.,;:@"') + "++"
 _EMAIL: Final = re.compile(
-    r'(?:[^<>()[\]\\.,;:\s@"]++(?:\.[^<>()[\]\\.,;:\s@"]++)*+|".+")'
+    rf'(?:{_WORD}(?:\.{_WORD})*+|".+")'
     r"@(?:(?:[a-zA-Z\-0-9]++\.)++[a-zA-Z]{2,}+|\[[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\])"
 )
 """The vendor's pattern, without what would be tried twice."""

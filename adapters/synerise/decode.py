@@ -13,7 +13,7 @@ from .checks import is_action
 from .decode_event import read_event
 from .errors import ACCEPTED, Problem, invalid, problem
 from .limits import IN_ITEMS
-from .wire import CUSTOM, DEDICATED, TYPES, parse_object, parse_rows, without_nulls
+from .wire import CUSTOM, DEDICATED, TYPES, has_null, parse_object, parse_rows, without_nulls
 
 BATCH: Final = "events_batch"
 SINGLE: Final = "events_custom"
@@ -59,7 +59,7 @@ def decode_batch(request: Request) -> Decoded:
     rows = parse_rows(request)
     if len(rows) > _MOST:
         raise invalid(request, [problem("", f"must have {_MOST} events or fewer", len(rows))])
-    nulls = b"null" in request.body
+    nulls = has_null(request.body)
     problems: list[Problem] = []
     events = []
     for index, row in enumerate(rows):

@@ -44,10 +44,9 @@ def write_client(event: Event, kept: Kept, options: TargetOptions, report: Repor
         raise EncodeError("a Synerise event needs a user id, an e-mail address or a UUID that it accepts")
     held = _others(who)
     if held != _NOBODY:
-        group = event.kind == "group"
-        for value, nothing, loss in zip(held, _NOBODY, _OTHERS_LOST, strict=True):
-            if value is not nothing and value != nothing and not (group and loss.path == _ORGANIZATION):
-                report.lost.append(loss)
+        rows = zip(held, _NOBODY, _OTHERS_LOST, strict=True)
+        lost = [loss for value, nothing, loss in rows if value is not nothing and value != nothing]
+        report.lost += lost if event.kind != "group" else [loss for loss in lost if loss.path != _ORGANIZATION]
     return client
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, Final
 
 import msgspec
@@ -31,11 +31,14 @@ def fit(event: Event, shape: Shape, report: Report, *, order: bool = False) -> E
     if properties:
         properties = _fit_properties(event, shape, report, "metadata" if order else "params")
     commerce = event.commerce
-    if commerce is not None and commerce.items:
+    if commerce is not None and any(map(_free, commerce.items)):
         commerce = _fit_items(commerce, report)
     if properties is event.properties and commerce is event.commerce:
         return event
     return msgspec.structs.replace(event, properties=properties, commerce=commerce)
+
+
+_free: Final = attrgetter("properties")
 
 
 def _fit_items(commerce: Commerce, report: Report) -> Commerce:
@@ -105,6 +108,8 @@ def _fit_item(item: Item, at: int, report: Report) -> Item:
 
 def without_nulls(values: dict[str, Any], path: str, report: Report) -> dict[str, Any]:
     """Return an object without nulls at any level; the same one when it has none."""
+    if _LEAVES.issuperset(map(type, values.values())):
+        return values
     changed = False
     out = {}
     for key, value in values.items():

@@ -5,7 +5,7 @@ event's one currency are taken apart: a vendor's order has one, and what differs
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -86,9 +86,11 @@ def _open(fields: dict[str, Any], keys: Mapping[str, str], currency: Any) -> boo
     found = False
     size = 1 if currency is None else 2
     for key, flat in keys.items():
-        if key not in fields or type(held := fields[key]) is not dict or len(held) != size:
+        held = fields.get(key)
+        if type(held) is not dict or len(held) != size or held.get("currency") != currency:
             continue
-        if held.get("currency") == currency and is_amount(amount := held.get("amount")):
+        amount = held.get("amount")
+        if type(amount) in _NUMERIC or is_amount(amount):
             del fields[key]
             fields[flat] = amount
             found = True
@@ -97,11 +99,8 @@ def _open(fields: dict[str, Any], keys: Mapping[str, str], currency: Any) -> boo
 
 def close_money(fields: dict[str, Any], currency: str | None) -> bool:
     """Put flat amounts back into objects; tell whether there were any."""
-    flats: Collection[str] = FLAT_KEYS.intersection(fields)
-    if len(flats) > 1:
-        flats = [key for key in fields if key in flats]
     found = False
-    for flat in flats:
+    for flat in [*filter(FLAT_KEYS.__contains__, fields)]:
         if flat == _METHOD:
             fields["paymentInfo"] = {"method": fields.pop(flat)}
         else:

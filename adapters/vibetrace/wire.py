@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.adapter import Event, Shape, Vocabulary, derive_uuid, load_vocabulary
+from gateway.adapter import Event, Shape, Vocabulary, derive_uuid, load_vocabulary, nesting_bound
 
 from .answers import unreadable
 from .limits import IN_DEPTH
@@ -142,7 +142,7 @@ def _parsed(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         value = decoder.decode(body)
     except (ValueError, RecursionError):
         raise unreadable() from None
-    if len(body) - len(body.translate(None, b"[{")) > _DEPTH and _is_deep(value):
+    if nesting_bound(body) > _DEPTH and _is_deep(value):
         raise unreadable()
     return value
 

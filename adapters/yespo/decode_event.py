@@ -65,34 +65,41 @@ class Sent(Struct):
 
 
 def sort_params(params: Json) -> Sent:
-    """Sort parameters into identifiers, nobodies, and values; the object becomes that of the values."""
-    sent = Sent(params)
-    for name, value in [*params.items()]:
-        field = _identifier_of(name) if len(name) <= _LONGEST else None
-        if field is None:
-            if type(value) is str and value[:1] in _OPENING:
-                open_text(name, value, params, sent.texts)
-        elif not isinstance(value, (dict, list)):
+    """Sort parameters into identifiers, nobodies, and values."""
+    sent = Sent({})
+    flat = sent.flat
+    for given, value in params.items():
+        name, field = _known(given) if len(given) <= _LONGEST else (given, None)
+        if field is not None and type(value) not in _STRUCTURES:
             _take_identifier(sent, field, name, value)
+        elif field is None and type(value) is str and value[:1] in _OPENING:
+            open_text(name, value, flat, sent.texts)
+        else:
+            flat[name] = value
     return sent
 
 
+_STRUCTURES: Final = frozenset({dict, list})
 _LONGEST: Final = max(map(len, IDENTIFIERS))
 
 
 @lru_cache(maxsize=4_096)
-def _identifier_of(name: str) -> str | None:
-    """Return which identifier a parameter is; cached, so the name must be a short one."""
-    return IDENTIFIERS.get(name.lower())
+def _known(name: str) -> tuple[str, str | None]:
+    """Return a parameter's name, the same object whenever it comes, and which identifier it is.
+
+    Cached, so the name must be a short one.
+    """
+    return name, IDENTIFIERS.get(name.lower())
 
 
 def _take_identifier(sent: Sent, field: str, name: str, value: Any) -> None:
     text = identifier(value)
     if text is None:
-        sent.keep[name] = sent.flat.pop(name)
-    elif field not in sent.who:
+        sent.keep[name] = value
+    elif field in sent.who:
+        sent.flat[name] = value
+    else:
         sent.who[field] = text
-        del sent.flat[name]
         if name != PARAM[field] or text is not value:
             sent.spelled[field] = [name, value]
 

@@ -6,6 +6,7 @@ Sources, read 2026-11-21: docs.yespo.io/docs/how-use-v1event-api-resource, /how-
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
+from operator import attrgetter
 from typing import Final
 
 from gateway.adapter import Encoded, EncodeError, Event, Loss, Settings, chunk, losses_of
@@ -88,8 +89,10 @@ def _body(written: Written, more: Json) -> bytes:
     head: Json = {"eventTypeKey": written.type}
     if written.key is not None:
         head["keyValue"] = written.key
-    params = [*map(Param, written.params, written.params.values())]
-    return as_json({**head, "params": params, **more} if more else {**head, "params": params})
+    head["params"] = [*map(Param, written.params, written.params.values())]
+    if more:
+        head.update(more)
+    return as_json(head)
 
 
 # --- past ------------------------------------------------------------------------------------------------
@@ -127,6 +130,9 @@ def _days(count: int) -> timedelta:
     return timedelta(days=count)
 
 
+_path: Final = attrgetter("path")
+
+
 def _past(event: Event, settings: Settings) -> tuple[bytes, list[Loss]]:
     moment = event.occurred_at
     if moment is None:
@@ -139,7 +145,7 @@ def _past(event: Event, settings: Settings) -> tuple[bytes, list[Loss]]:
     written = write_event(job_of(event, settings))
     if written.key is None:
         raise EncodeError("Yespo's past events need a key, and no identifier of the event is one that it takes")
-    if moment.microsecond and "occurred_at" not in [one.path for one in written.lost]:
+    if moment.microsecond and "occurred_at" not in map(_path, written.lost):
         written.lost.append(Loss(0, "occurred_at", "coerced", "Yespo keeps whole seconds.", "occurred"))
     before = kept_of(event).get("occurred")
     same = before is not None and read_time(before) == moment

@@ -10,13 +10,13 @@ spellings back, and nothing added.
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from gateway.adapter import EncodeError, Event, Loss, Settings, Shape, derive_uuid
-from gateway.event import EMPTY_PROFILE, Item, leaf_paths
+from gateway.adapter import EncodeError, Event, Loss, Settings, Shape, derive_uuid, losses_below
+from gateway.event import EMPTY_PROFILE, Item
 
 from .decode_event import CONSENT, implied_consent
 from .forms import LINE_KEYS, NESTED, ONE, close_params
@@ -182,23 +182,23 @@ def _slots(table: Any) -> Mapping[str, str]:
 
 
 def _join(row: Json, key: str, names: tuple[str, ...], path: str, lost: list[Loss]) -> None:
-    row[key] = ",".join(names)
-    if [part.strip() for part in row[key].split(",")] != [*names] or not row[key]:
+    row[key] = text = ",".join(names)
+    if not text or text.count(",") >= len(names) or tuple(map(str.strip, names)) != names:
         lost.append(Loss(0, path, "coerced", "Yespo has one text for a product's categories.", key))
 
 
 def _judge(job: Job, fields: Json, homeless: frozenset[str], written: Written) -> None:
     """Put properties aside whose names are taken, and report those that Yespo reads as something else."""
-    event, shape, native, params, free = job.event, job.shape, job.native, written.params, written.free
+    event, params, free = job.event, written.params, written.free
     identify = event.kind == "identify"
-    mapped = _mapped(shape.table)
+    mapped = _mapped(job.shape.table)
     for key, value in event.properties.items():
-        path = f"properties.{key}"
-        if path in homeless:
+        path, role = f"properties.{key}", _role_of(key, job)
+        if homeless and path in homeless:
             _put_aside(key, value, path, "property_", fields, written)
         elif key in mapped:
             continue
-        elif key in params or not 0 < len(key) <= _LONGEST or (not native and _is_reserved(shape, key, value)):
+        elif key in params or _is_reserved(key, value, role, job):
             fields.pop(key, None)
             _put_aside(key, value, path, "property_", fields, written)
         else:
@@ -206,8 +206,8 @@ def _judge(job: Job, fields: Json, homeless: frozenset[str], written: Written) -
             if identify:
                 reason = "Yespo takes it for an attribute of the contact."
                 written.lost.append(Loss(0, path, "renamed", reason, key))
-            elif not native and (read := _meaning(shape.table, key)) is not None:
-                written.lost.append(Loss(0, path, "renamed", f"Yespo takes it for {read}.", key))
+            elif role.read_as is not None:
+                written.lost.append(Loss(0, path, "renamed", f"Yespo takes it for {role.read_as}.", key))
 
 
 _LONGEST: Final = NAME_LENGTH.value
@@ -223,30 +223,47 @@ def _put_aside(key: str, value: Any, path: str, prefix: str, fields: Json, writt
     written.lost.append(Loss(0, path, "renamed", f"In Yespo {key[:_LONGEST]!r} is something else, or too long.", name))
 
 
+class Role(NamedTuple):
+    """What a free value's name means to Yespo."""
+
+    steers: bool
+    """Whether a free value must not have it."""
+    read_as: str | None
+    """The canonical path as which it is read; None: it is free."""
+
+
+_FREE: Final = Role(steers=False, read_as=None)
+_IMPOSSIBLE: Final = Role(steers=True, read_as=None)
+
+
+def _role_of(key: str, job: Job) -> Role:
+    """Return what a name means; to an event that came from Yespo, nothing."""
+    if not 0 < len(key) <= _LONGEST:
+        return _IMPOSSIBLE
+    return _FREE if job.native else _role(key, job.shape.table, NESTED.get(job.shape.vendor_name))
+
+
+@lru_cache(maxsize=4_096)
+def _role(key: str, table: Any, nested: str | None) -> Role:
+    """Return what a name means to events with this table; `nested` is the parameter in which they have others.
+
+    Cached, so the key must be a short one.
+    """
+    inside = nested is not None and (key == nested or key.startswith(f"{nested}."))
+    return Role(inside or key in _RESERVED or key.lower() in IDENTIFIERS, _meaning(table, key))
+
+
 _RESERVED: Final = frozenset({CONSENT, "contactJson", *LINE_KEYS, *NAME_PARAM.values()})
 
 
-def _is_reserved(shape: Shape, key: str, value: Any) -> bool:
+def _is_reserved(key: str, value: Any, role: Role, job: Job) -> bool:
     """Tell whether a parameter of this name steers Yespo, so that a free value must not have it."""
-    if _steers(NESTED.get(shape.vendor_name), key):
-        return True
-    if key not in _OF_ORDERS or shape.name not in ORDER_STATUS:
-        return False
+    if key not in _OF_ORDERS or role.steers or job.native or job.shape.name not in ORDER_STATUS:
+        return role.steers
     return key == "date" or not (isinstance(value, str) and value in STATUSES)
 
 
 _OF_ORDERS: Final = ("status", "date")
-
-
-@lru_cache(maxsize=4_096)
-def _steers(nested: str | None, key: str) -> bool:
-    """Tell the same of any event; `nested` is the parameter in which those of its type have others.
-
-    Cached, so the key must be a short one.
-    """
-    if key in _RESERVED or key.lower() in IDENTIFIERS:
-        return True
-    return nested is not None and (key == nested or key.startswith(f"{nested}."))
 
 
 @lru_cache(maxsize=256)
@@ -256,7 +273,6 @@ def _mapped(table: Any) -> frozenset[str]:
     return frozenset(path.removeprefix("properties.") for path in paths)
 
 
-@lru_cache(maxsize=4_096)
 def _meaning(table: Any, key: str) -> str | None:
     """Return the canonical path as which a parameter is read, None when it is free."""
     for probe in ("1", "2026-11-21"):
@@ -266,19 +282,19 @@ def _meaning(table: Any, key: str) -> str | None:
 
 
 def _write_traits(job: Job, written: Written) -> None:
-    event, shape, native, params = job.event, job.shape, job.native, written.params
+    event, params = job.event, written.params
     identify = event.kind == "identify"
     for key, value in event.profile.traits.items():
-        path = f"profile.traits.{key}"
-        if key in params or not 0 < len(key) <= _LONGEST or (not native and _is_reserved(shape, key, value)):
+        path, role = f"profile.traits.{key}", _role_of(key, job)
+        if key in params or _is_reserved(key, value, role, job):
             _put_aside(key, value, path, "trait_", params, written)
             continue
         params[key] = value
         written.free[key] = path
         if not identify:
             written.lost.append(Loss(0, path, "renamed", BECOMES_PARAM, key))
-        elif not native and (read := _meaning(shape.table, key)) is not None:
-            written.lost.append(Loss(0, path, "renamed", f"Yespo takes it for {read}.", key))
+        elif role.read_as is not None:
+            written.lost.append(Loss(0, path, "renamed", f"Yespo takes it for {role.read_as}.", key))
 
 
 # --- what an event's type asks for -----------------------------------------------------------------------
@@ -348,7 +364,7 @@ def report_residue(event: Event, lost: list[Loss], *own: str) -> None:
             reason = f"Only {vendor} knows what it means."
             others = {key: value for key, value in held.items() if key != "raw"}
         if others:
-            lost += [Loss(0, path, "dropped", reason) for path in leaf_paths(others, f"residue.{vendor}")]
+            lost += losses_below(others, f"residue.{vendor}", reason)
 
 
 ELSEWHERE: Final = frozenset({"top", "info", "row", "channels", "fields", "bulk", "form"})

@@ -16,7 +16,7 @@ from .limits import ORDERS, ORDERS_BODY_SENT
 from .names import IDENTIFIERS, ORDER_STATUS
 from .order import INFO, ITEMS, MEMBERS, NUMBERS, SOURCES, TEXTS, is_number
 from .times import read_time, write_seconds
-from .wire import Json, as_json
+from .wire import SLUG, Json, as_json
 
 _HEAD: Final = b'{"orders":['
 _LARGEST: Final = ORDERS_BODY_SENT.value - len(_HEAD) - len(b"]}")
@@ -60,7 +60,7 @@ def _order(event: Event, settings: Settings) -> tuple[Json, list[Loss]]:
     _restore(event, order, job.kept)
     if info or "info" in job.kept:
         order[INFO] = {**info, **(job.kept.get("info") or {})}
-    return order, _without_own(written.lost)
+    return order, _without_own(written.lost) if SLUG in event.residue else written.lost
 
 
 _UNCHECKED: Final = MEMBERS - TEXTS - NUMBERS

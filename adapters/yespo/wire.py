@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from gateway.adapter import EncodeError, Request, Vocabulary, json_bytes, load_vocabulary
+from gateway.adapter import EncodeError, Request, Vocabulary, json_bytes, load_vocabulary, nesting_bound
 
 from .errors import invalid, unsupported
 from .limits import DEPTH
@@ -93,7 +93,7 @@ def read(request: Request, decoder: msgspec.json.Decoder[T]) -> T:
         raise invalid(f"The body does not fit: {error}") from None
     except ValueError:
         raise invalid("The body is not valid JSON") from None
-    if body.count(b"[") + body.count(b"{") > DEPTH.value and is_deep(_unknown.decode(body)):
+    if nesting_bound(body) > DEPTH.value and is_deep(_unknown.decode(body)):
         raise invalid("The body is nested too deep")
     return value
 

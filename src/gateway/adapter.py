@@ -9,13 +9,14 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Any, Literal, Protocol
+from functools import lru_cache
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
-from gateway.adapter_tools import chunk, derive_uuid, json_bytes, parse_time, parse_unix
+from gateway.adapter_tools import chunk, derive_uuid, json_bytes, nesting_bound, non_space, parse_time, parse_unix
 from gateway.errors import EncodeError, ToldElsewhere
-from gateway.event import Event, Kind, Profile
+from gateway.event import Event, Kind, Profile, leaf_paths
 from gateway.vocabulary import Lifted, Shape, Vocabulary, load_vocabulary
 
 __all__ = [
@@ -53,8 +54,11 @@ __all__ = [
     "derive_uuid",
     "json_bytes",
     "load_vocabulary",
+    "losses_below",
     "losses_of",
     "matches_any",
+    "nesting_bound",
+    "non_space",
     "parse_time",
     "parse_unix",
     "reply",
@@ -293,6 +297,44 @@ def losses_of(index: int, lost: Sequence[Loss]) -> tuple[Loss, ...]:
     if index == 0:
         return tuple(lost)
     return tuple([Loss(index, one.path, one.outcome, one.reason, one.to) for one in lost])
+
+
+def losses_below(tree: Any, at: str, reason: str, index: int = 0) -> list[Loss]:
+    """Return the losses of every leaf of a JSON value that is dropped whole.
+
+    Args:
+        tree: the value.
+        at: its canonical path.
+        reason: why, one sentence.
+        index: its event's place among those given to the encoder.
+    """
+    if not isinstance(tree, dict) or not tree:
+        return [Loss(index, path, "dropped", reason) for path in leaf_paths(tree, at)]
+    if _FEW < len(tree) <= _NAMES and _NESTING.isdisjoint(map(type, tree.values())):
+        names = tuple(tree)
+        if len(at) + len("".join(names)) <= _LETTERS:
+            return [*_dropped(names, at, reason, index)]
+    lost: list[Loss] = []
+    for name, inner in tree.items():
+        path = f"{at}.{name}"
+        if type(inner) in _NESTING and inner:
+            lost += losses_below(inner, path, reason, index)
+        else:
+            lost.append(Loss(index, path, "dropped", reason))
+    return lost
+
+
+_NESTING: Final = frozenset({dict, list, tuple})
+_FEW: Final = 2
+_NAMES: Final = 32
+_LETTERS: Final = 1_024
+"""The losses of an object with more than a few names, and with so many names and letters at most, are made once: a
+client's must not fill the memory."""
+
+
+@lru_cache(256)
+def _dropped(names: tuple[str, ...], at: str, reason: str, index: int) -> tuple[Loss, ...]:
+    return tuple([Loss(index, f"{at}.{name}", "dropped", reason) for name in names])
 
 
 class Encoded(Struct, frozen=True, kw_only=True):

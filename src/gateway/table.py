@@ -5,15 +5,16 @@ its canonical path in a `Raw`, and put back for the same vendor unless a route h
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway import event as canonical
 from gateway.event import Commerce, Context, Item, Profile
-from gateway.table_code import ItemLifter, Lifter, Place, Row, Writer, item_lifter, lifter, writer
+from gateway.precedents import Precedents
+from gateway.table_code import Place, Row, Writer, item_lifter, lifter, writer
 from gateway.values import FREE, ValueType, type_of
 
 Raw = dict[str, Any]
@@ -78,6 +79,8 @@ class Lifted(Struct, eq=False):
     parts: dict[str, dict[str, Any]] = {}
     rest: dict[str, Any] = {}
     raw: Raw = {}
+    made: Context | None = None
+    """The context, where it was made at once and is not among the parts."""
 
     def commerce(self, items: tuple[Item, ...] = (), more: Mapping[str, Any] = _NO_FIELDS) -> Commerce | None:
         """Return the commerce part.
@@ -98,6 +101,8 @@ class Lifted(Struct, eq=False):
 
     def context(self, **more: Any) -> Context:
         """Return the context part."""
+        if self.made is not None:
+            return structs.replace(self.made, **more) if more else self.made
         parts = self.parts
         if "context" in parts:
             more = {**parts["context"], **more}
@@ -150,16 +155,8 @@ _NULL: Final = type(None)
 _OF_LINES: Final = frozenset({"item", "properties"})
 """Parts of a table of product lines."""
 
-_OFTEN: Final = 32
-"""So many objects with the same keys are taken apart key by key, before a function is written for their like."""
-_SELDOM: Final = 1_000
-"""So many more, which the function gave up or none could be written for, before it is tried again."""
-_KEYS: Final = 64
 _LETTERS: Final = 2_048
-"""Of objects with more keys, or longer ones, none is written: a client's keys must not fill the memory."""
-_LIFTERS: Final = 32
-_COUNTED: Final = 1_024
-"""So many functions and counts a table has at most; then they are forgotten."""
+"""Of objects with longer keys, no function is written: a client's keys must not fill the memory."""
 
 
 class _Rows:
@@ -208,10 +205,10 @@ class Table:
         self._free_names = frozenset(self._names)
         self._parts = rows.parts
         self._write_context = rows.write_context
-        self._lifters: dict[tuple[str, ...], Lifter] = {}
-        self._item_lifters: dict[tuple[str, ...], ItemLifter] = {}
-        self._met: dict[int, int] = {}
-        """How often objects came that no function could take apart, by the hash of their keys."""
+        self._lifters = Precedents()
+        self._item_lifters = Precedents()
+        self._met = self._lifters.met
+        self._of_events: dict[Hashable, Precedents] = {}
 
     def writer(self, part: str) -> Writer:
         """Return what writes a closed part whose client's spellings are not known; see `lower`."""
@@ -241,8 +238,9 @@ class Table:
         known = self._lifters.get(keys)
         if known is not None and (found := known(source.values())) is not None:
             return found  # type: ignore[no-any-return]  # it is a `Lifted`
-        self._meet(keys, source)
-        return self._lift(source)
+        if self._lifters.due(keys):
+            self._learn(keys, source)
+        return self.take_apart(source)
 
     def lift_item(self, source: Mapping[str, Any], raw: Raw, at: str) -> Item:
         """Return the product line that an object is, when the table is one of lines.
@@ -262,34 +260,28 @@ class Table:
         properties = lifted.properties()
         return Item(**fields, properties=properties) if properties else Item(**fields)
 
-    def _meet(self, keys: tuple[str, ...], source: Mapping[str, Any]) -> None:
-        """Count an object; write a function for its like when it is one of many."""
-        if not 0 < len(keys) <= _KEYS:
-            return
-        mark = hash(keys)
-        times = self._met[mark] = self._met.get(mark, 0) + 1
-        if times == _OFTEN:
-            self._met[mark] = -_SELDOM
-            self._learn(keys, source)
-        if len(self._met) > _COUNTED:
-            self._met.clear()
-
     def _learn(self, keys: tuple[str, ...], source: Mapping[str, Any]) -> None:
-        """Write a function for objects like this one, if more than their keys and types is not to be looked at."""
-        rest = self._take(source).rest
-        if sum(map(len, keys)) > _LETTERS or not self._free_names.isdisjoint(rest):
+        """Write a function for objects like this one, if no more than their keys and types is to be looked at."""
+        places = self.places(source)
+        if places is None:
             return
-        places = [self._place(key, type(source[key]), key in rest) for key in keys]
         written = lifter(keys, places, Lifted)
         if written(source.values()) is None:
             return
-        if len(self._lifters) >= _LIFTERS:
-            self._lifters.clear()
-            self._item_lifters.clear()
-            self._met.clear()
-        self._lifters[keys] = written
+        self._lifters.keep(keys, written)
         if self._by_part.keys() <= _OF_LINES:
-            self._item_lifters[keys] = item_lifter(keys, places, Item)
+            self._item_lifters.keep(keys, item_lifter(keys, places, Item))
+
+    def places(self, source: Mapping[str, Any]) -> list[Place | None] | None:
+        """Return where the values of objects like this one go, key by key; None when that depends on more."""
+        rest = self._take(source).rest
+        if sum(map(len, source)) > _LETTERS or not self._free_names.isdisjoint(rest):
+            return None
+        return [self._place(key, type(value), key in rest) for key, value in source.items()]
+
+    def of_events(self, lines: Hashable) -> Precedents:
+        """Return the functions for events with these product lines, to all of their shapes the same."""
+        return self._of_events.setdefault(lines, Precedents())
 
     def _place(self, key: str, kind: type, stays: bool) -> Place | None:
         if key not in self._by_key:
@@ -301,7 +293,8 @@ class Table:
             return Place(part, field, (kind,))
         return Place(part, field, quiet, convert) if kind in quiet else Place(part, field, (kind,), convert, path)
 
-    def _lift(self, source: Mapping[str, Any]) -> Lifted:
+    def take_apart(self, source: Mapping[str, Any]) -> Lifted:
+        """Do what `lift` does, key by key."""
         lifted = self._take(source)
         if lifted.rest and not self._free_names.isdisjoint(lifted.rest):
             self._reclaim(lifted)
@@ -380,8 +373,15 @@ class Table:
 
     def _respell(self, slots: Iterable[Slot], place: str, value: Any, raw: Raw, out: dict[str, Any]) -> None:
         """Put back how the client wrote the fields that were not changed since."""
+        start = len(place) + 1
+        spelled = {}
+        for path in raw:
+            if path.startswith(place):
+                spelled[path[start:]] = raw[path]
+        if not spelled:
+            return
         for slot in slots:
-            before = raw.get(f"{place}.{slot.field}")
+            before = spelled.get(slot.field)
             if not before or (held := getattr(value, slot.field)) is None:
                 continue
             if self._stands(before[0], slot.field) and slot.type.lift(before[1]) == held:

@@ -75,7 +75,7 @@ def _to_texts(value: Any) -> tuple[str, ...] | None:
                 return None
         return tuple(value) or None
     if isinstance(value, str) and value:
-        return tuple([part.strip() for part in value.split(",")])
+        return tuple([part.strip() for part in value.split(",")]) if "," in value else (value.strip(),)
     return None
 
 

@@ -1,11 +1,14 @@
 """The helpers that adapters are given."""
 
 import hmac
+import re
+import sys
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -13,7 +16,21 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway import adapter as port
-from gateway.adapter import Reply, Request, chunk, derive_uuid, json_bytes, matches_any, parse_time, parse_unix, reply
+from gateway.adapter import (
+    Reply,
+    Request,
+    chunk,
+    derive_uuid,
+    json_bytes,
+    losses_below,
+    matches_any,
+    nesting_bound,
+    non_space,
+    parse_time,
+    parse_unix,
+    reply,
+)
+from gateway.event import leaf_paths
 from tests import strategies
 from tests.contract.adapter_cases import everyone, request
 
@@ -23,8 +40,8 @@ EXPORTED = {
     "Login", "Loss",
     "Once", "Outbound", "People", "Quota", "Refusal", "RefusalKind", "Rejected", "Reply", "Request", "Rule",
     "Settings", "Shape", "ToldElsewhere", "Verdict", "Vocabulary", "Window", "chunk",
-    "default_options", "derive_uuid", "json_bytes", "load_vocabulary", "losses_of",
-    "matches_any", "parse_time", "parse_unix", "reply",
+    "default_options", "derive_uuid", "json_bytes", "load_vocabulary", "losses_below", "losses_of",
+    "matches_any", "nesting_bound", "non_space", "parse_time", "parse_unix", "reply",
 }  # fmt: skip
 
 
@@ -33,6 +50,44 @@ def test_the_ports_names_are_a_promise() -> None:
     assert set(port.__all__) == EXPORTED
     assert sorted(port.__all__) == list(port.__all__)
     assert all(hasattr(port, name) for name in port.__all__)
+
+
+# --- losses ----------------------------------------------------------------------------------------------
+
+
+@given(strategies.json_values)
+def test_every_leaf_of_what_is_dropped_is_lost_once(tree: Any) -> None:
+    told = losses_below(tree, "residue.acme", "Only acme knows it.", 3)
+    assert [loss.path for loss in told] == leaf_paths(tree, "residue.acme")
+    assert {(loss.event, loss.outcome, loss.reason) for loss in told} == {(3, "dropped", "Only acme knows it.")}
+
+
+@pytest.mark.parametrize("names", [30, 100])
+@pytest.mark.parametrize("letters", [1, 2_000])
+def test_losses_below_many_or_long_names_are_told_as_well(names: int, letters: int) -> None:
+    tree = {f"{index:x>{letters}}": index for index in range(names)}
+    for _ in range(2):
+        assert [loss.path for loss in losses_below(tree, "a", "why")] == leaf_paths(tree, "a")
+
+
+# --- text ------------------------------------------------------------------------------------------------
+
+
+def test_no_space_is_what_a_pattern_takes_for_none() -> None:
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert re.findall(non_space(), every) == re.findall(r"\S", every)
+    assert re.findall(non_space(r"a\]"), every) == re.findall(r"[^\sa\]]", every)
+
+
+@given(strategies.json_values)
+def test_json_is_nested_no_deeper_than_its_bound(tree: Any) -> None:
+    assert _depth(tree) <= nesting_bound(json_bytes(tree))
+
+
+def _depth(tree: Any) -> int:
+    if not isinstance(tree, (dict, list)):
+        return 0
+    return 1 + max((_depth(inner) for inner in (tree.values() if isinstance(tree, dict) else tree)), default=0)
 
 
 # --- chunk -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.adapter import json_bytes
 from gateway.errors import ConfigError
-from gateway.event import Commerce, Context, Event, Item, Origin, Page, dump, load
+from gateway.event import EMPTY_CONTEXT, Commerce, Context, Event, Item, Origin, Page, dump, load
 from gateway.table import FIELDS, Lifted, Spelling, Table
 from gateway.vocabulary import Lines, Shape, Vocabulary, load_vocabulary, read_vocabulary
 from tests import strategies
@@ -180,6 +180,46 @@ def test_lines_that_come_often_become_the_items_that_the_first_did(
         assert _item(table, source) == first
     other = {key: data.draw(values) for key in source}
     assert _item(table, other) == _item(_anew(table), other)
+
+
+beside = st.sampled_from([{}, {"total": Decimal(1)}, {"total": Decimal(2), "currency": "EUR"}])
+
+
+@settings(max_examples=80)
+@given(shapes(), objects, beside, st.data())
+def test_events_that_come_often_are_lifted_as_the_first_was(
+    shape: Shape, source: dict[str, Any], more: dict[str, Any], data: st.DataObject
+) -> None:
+    first = _lifted(shape, source, more)
+    for _ in range(OFTEN):
+        shape.lift(source, more)
+    assert _lifted(shape, source, more) == first
+    other = {key: data.draw(values | many_rows) for key in source}
+    anew = Shape("track", "", "", (), _anew(shape.table), shape.lines)
+    assert _lifted(shape, other, more) == _lifted(anew, other, more)
+
+
+def _lifted(shape: Shape, source: dict[str, Any], more: dict[str, Any]) -> tuple[str, ...]:
+    """Return all that an event's properties become, with its order, and with types."""
+    lifted, commerce = shape.lift(source, more)
+    parts = (lifted.context(), lifted.profile(), lifted.properties(), lifted.raw)
+    return repr(commerce), *map(repr, parts)
+
+
+def test_events_without_context_share_the_empty_one() -> None:
+    shape = _shape({"context.page.url": Spelling("URL"), "commerce.coupon": Spelling("Coupon")})
+    for _ in range(OFTEN):
+        assert shape.lift({"Coupon": "MAY"})[0].context() is EMPTY_CONTEXT
+        assert shape.lift({"URL": "/a"})[0].context(ip="::1") == Context(ip="::1", page=Page(url="/a"))
+
+
+def test_events_of_any_name_share_the_functions_of_their_table() -> None:
+    table = Table({"commerce.total": Spelling("Total")})
+    for number in range(100):
+        shape = Shape("track", f"Event {number}", f"Event {number}", (), table, None)
+        shape.lift({"Total": 1}, {"currency": "EUR"})
+        shape.lift({"Total": 1, f"key {number % 40}": 1})
+    assert table.of_events(None).keys() == {("Total", None, "currency")}
 
 
 def _item(table: Table, source: dict[str, Any]) -> tuple[str, str]:
