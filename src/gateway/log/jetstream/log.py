@@ -89,6 +89,7 @@ class JetStreamLog(Engine):
         max_duplicate_keys: int = 2_000_000,
         max_pending_bytes: int = 64 << 20,
         clock: Callable[[], float] | None = None,
+        move: str | None = None,
     ) -> Self:
         """Open a log, making the stream and this node's view if need be, and wait until the view is up to date.
 
@@ -100,6 +101,7 @@ class JetStreamLog(Engine):
             max_duplicate_keys: how many of them at most, the newest.
             max_pending_bytes: bodies that wait to be stored; beyond it `append` refuses.
             clock: Unix seconds; None: this machine's, and for the time of an event that of the stream.
+            move: by which the log may have been closed all the same, to be looked into.
 
         Raises:
             LogLocked: another process of this machine uses the view.
@@ -110,17 +112,17 @@ class JetStreamLog(Engine):
         path = settings.view if role != "inspect" else _path_beside(settings.view)
         log = cls(settings, role, limits, clock, path)
         try:
-            await log._start()
+            await log._start(move)
         except BaseException:
             await log.close()
             raise
         return log
 
-    async def _start(self) -> None:
+    async def _start(self, move: str | None) -> None:
         connection = await Connection.open(self._settings)
         self._parts.push_async_callback(connection.close)
         self._connection = connection
-        identity = await stream.ready(connection.jetstream, self._settings, create=self._role != "inspect")
+        identity = await stream.ready(connection.jetstream, self._settings, create=self._role != "inspect", move=move)
         self._identity = identity
         self._snapshots = Snapshots(connection, self._settings, identity)
         await self._claim_view()
@@ -256,6 +258,33 @@ class JetStreamLog(Engine):
             LogError: it could not be made.
         """
         return await self._snapshots.make(self._path)
+
+    async def bring(self, name: str, into: Path) -> None:
+        """Begin a file of this node with what a move has kept for it beside the snapshots, if there is neither.
+
+        Raises:
+            LogError: it cannot be read or written.
+        """
+        if await asyncio.to_thread(into.exists):
+            return
+        brought = into.with_name(f"{into.name}.{self._node}")
+        try:
+            if await self._snapshots.kept(name, brought):
+                brought.replace(into)
+        except OSError as error:
+            raise LogError(f"{into} cannot be written: {error}") from error
+        finally:
+            brought.unlink(missing_ok=True)
+
+    async def copy(self, into: Path) -> int:
+        """Write a copy of the view to a file; return up to which message it is.
+
+        Raises:
+            LogError: it cannot be read, or the copy not be written.
+        """
+        await asyncio.to_thread(view.copy, self._path, into)
+        sequence, _ = await asyncio.to_thread(view.sequence_of, into)
+        return sequence
 
     @property
     def fault(self) -> str | None:

@@ -5,6 +5,7 @@ begin; a stream that is getting full, up to the newest.
 """
 
 import asyncio
+import io
 import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
@@ -32,6 +33,13 @@ FULL_SHARE: Final = 0.5
 _BLOCK: Final = 1 << 20
 _LEVEL: Final = 1
 _KEY: Final = "snapshot"
+
+Tell = Callable[[str, int, int], None]
+"""Told what is done with a file, up to which byte, and how many it has."""
+
+
+def untold(what: str, done: int, of: int) -> None:
+    """Tell nobody."""
 
 
 class Snapshots:
@@ -68,19 +76,12 @@ class Snapshots:
         Raises:
             LogError: it is not whole.
         """
-        packed = into.with_name(f"{into.name}.packed")
         try:
-            store = await self._jetstream.object_store(self._bucket)
-            with packed.open("wb") as file:
-                async with asyncio.timeout(LEASE_S):
-                    await store.get(self._name(sequence), writeinto=file)
-            await asyncio.to_thread(_unpack, packed, into)
+            await self._get(self._name(sequence), into)
             if await asyncio.to_thread(view.sequence_of, into) != (sequence, self._identity):
                 raise LogError("it is another one")
         except (JetStreamError, nats.errors.Error, TimeoutError, OSError, zlib.error) as error:
             raise LogError(f"snapshot {sequence} cannot be used: {self._settings.redacted(error)}") from error
-        finally:
-            packed.unlink(missing_ok=True)
 
     async def due(self) -> bool:
         """Tell whether enough has come since the newest one, or the stream is getting full."""
@@ -104,22 +105,92 @@ class Snapshots:
             if not await self._claimed():
                 return None
             copy = path.with_name(f"{path.name}.snapshot")
-            packed = path.with_name(f"{path.name}.snapshot.packed")
-            with _removed(copy, packed):
+            with _removed(copy):
                 async with asyncio.timeout(LEASE_S):
-                    sequence = await self._save(path, copy, packed)
+                    sequence = await self._save(path, copy)
             await self._release()
         except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
             raise LogError(f"no snapshot could be made: {self._settings.redacted(error)}") from error
         return sequence
 
-    async def _save(self, path: Path, copy: Path, packed: Path) -> int:
+    async def found(self, path: Path, tell: Tell) -> None:
+        """Make a whole view's file the one snapshot of a stream that is closed, and begin the stream after it.
+
+        Args:
+            path: the view.
+            tell: told what is done.
+
+        Raises:
+            LogError: it could not be kept.
+        """
+        sequence, _ = await asyncio.to_thread(view.sequence_of, path)
+        try:
+            await self._sweep()
+            await self._put(self._name(sequence), path, tell)
+            await self._empty(sequence)
+        except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
+            raise LogError(f"no snapshot could be made: {self._settings.redacted(error)}") from error
+
+    async def _put(self, name: str, path: Path, tell: Tell = untold) -> None:
+        packed = path.with_name(f"{path.name}.packed")
+        with _removed(packed):
+            await asyncio.to_thread(_pack, path, packed, tell)
+            store = await self._store()
+            with _Told(packed, "sending", tell) as file:
+                await store.put(name, file)
+
+    async def _sweep(self) -> None:
+        """Remove what earlier attempts have left: snapshots, and pieces that belong to nothing."""
+        store = await self._store()
+        for old in await self.newest():
+            await self._delete(store, self._name(old))
+        with suppress(NotFoundError):
+            named = {one.nuid for one in await store.list() if not one.deleted}
+            pieces = f"$O.{self._bucket}.C."
+            bucket = await self._jetstream.stream_info(f"OBJ_{self._bucket}", subjects_filter=f"{pieces}>")
+            for subject in bucket.state.subjects or {}:
+                if subject.removeprefix(pieces) not in named:
+                    await self._jetstream.purge_stream(f"OBJ_{self._bucket}", subject=subject)
+
+    async def keep(self, name: str, path: Path) -> None:
+        """Keep another file beside the snapshots, for nodes that begin.
+
+        Raises:
+            LogError: it could not be kept.
+        """
+        try:
+            await self._put(f"{name}-{self._identity}", path)
+        except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
+            raise LogError(f"{name} could not be kept: {self._settings.redacted(error)}") from error
+
+    async def kept(self, name: str, into: Path) -> bool:
+        """Write what is kept beside the snapshots under a name to a file; tell whether there is such.
+
+        Raises:
+            LogError: it cannot be read.
+        """
+        try:
+            await self._get(f"{name}-{self._identity}", into)
+        except NotFoundError:
+            return False
+        except (JetStreamError, nats.errors.Error, TimeoutError, OSError, zlib.error) as error:
+            raise LogError(f"{name} cannot be read: {self._settings.redacted(error)}") from error
+        return True
+
+    async def _get(self, name: str, into: Path) -> None:
+        packed = into.with_name(f"{into.name}.packed")
+        with _removed(packed):
+            store = await self._jetstream.object_store(self._bucket)
+            with packed.open("wb") as file:
+                async with asyncio.timeout(LEASE_S):
+                    await store.get(name, writeinto=file)
+            await asyncio.to_thread(_unpack, packed, into)
+
+    async def _save(self, path: Path, copy: Path) -> int:
         await asyncio.to_thread(view.copy, path, copy)
         sequence, _ = await asyncio.to_thread(view.sequence_of, copy)
-        await asyncio.to_thread(_pack, copy, packed)
+        await self._put(self._name(sequence), copy)
         store = await self._store()
-        with packed.open("rb") as file:
-            await store.put(self._name(sequence), file)
         there = await self.newest()
         for old in there[KEPT:]:
             await self._delete(store, self._name(old))
@@ -194,12 +265,30 @@ def _removed(*paths: Path) -> Iterator[None]:
             view.remove(path)
 
 
-def _pack(path: Path, into: Path) -> None:
+def _pack(path: Path, into: Path, tell: Tell) -> None:
     squeeze = zlib.compressobj(_LEVEL)
-    with path.open("rb") as source, into.open("wb") as target:
+    with _Told(path, "packing", tell) as source, into.open("wb") as target:
         for block in _blocks(source):
             target.write(squeeze.compress(block))
         target.write(squeeze.flush())
+
+
+class _Told(io.BufferedReader):
+    """A file whose reading is told."""
+
+    def __init__(self, path: Path, what: str, tell: Tell) -> None:
+        super().__init__(io.FileIO(path))
+        self._what, self._size, self._tell = what, path.stat().st_size, tell
+
+    def read(self, size: int | None = -1) -> bytes:
+        block = super().read(size)
+        self._tell(self._what, self.tell(), self._size)
+        return block
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        self._tell(self._what, self.tell(), self._size)
+        return count
 
 
 def _unpack(path: Path, into: Path) -> None:

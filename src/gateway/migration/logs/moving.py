@@ -1,0 +1,165 @@
+"""The order of a move: the goal gets all and stays closed; the source is closed for good; the goal is opened."""
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from gateway.errors import LogError
+from gateway.log.moves import Move
+from gateway.log.port import LogStatus
+
+_TRIES: Final = 5
+"""Times that a source may turn out to have been changed while it was copied."""
+
+
+class Progress:
+    """What a move does now; read by whoever tells it."""
+
+    def __init__(self) -> None:
+        self.what = ""
+        self.of = 0
+        """Bytes; 0: nobody knows."""
+        self._done = 0
+        self._file: Path | None = None
+
+    def tell(self, what: str, done: int, of: int) -> None:
+        """Say what is done, and how many bytes of how many; from any thread."""
+        self.what, self._done, self.of, self._file = what, done, of, None
+
+    def watch(self, what: str, file: Path, of: int) -> None:
+        """Say what is done: a file is being written that will have about so many bytes."""
+        self.what, self.of, self._file = what, of, file
+
+    @property
+    def done(self) -> int:
+        """How many of the bytes are done."""
+        if self._file is None:
+            return self._done
+        return self._file.stat().st_size if self._file.exists() else 0
+
+
+class Source(Protocol):
+    """The log that is moved. Every call may raise `LogError`."""
+
+    name: str
+    """What a person calls it."""
+
+    async def mark(self) -> Move | None:
+        """Return what it says of its last move."""
+
+    async def status(self) -> LogStatus:
+        """Return its counts."""
+
+    async def content(self) -> str:
+        """Return what stands for all that it holds now: it is not the same again once something has changed."""
+
+    async def copy(self, into: Path, progress: Progress) -> LogStatus:
+        """Write all that it holds to a folder; return the counts of that."""
+
+    async def leave(self, move: Move) -> bool:
+        """Close it, unless it holds something else than when it was copied; return whether it was closed as copied."""
+
+
+class Goal(Protocol):
+    """The log that it becomes. Every call may raise `LogError`."""
+
+    name: str
+    """What a person calls it."""
+
+    async def mark(self) -> Move | None:
+        """Return what it says of its last move."""
+
+    async def is_empty(self) -> bool:
+        """Tell whether no event was ever stored in it."""
+
+    async def receive(self, folder: Path, move: Move, progress: Progress) -> None:
+        """Take in what a source has written; it can not be used yet. Whatever it held before goes."""
+
+    async def arrive(self, move: Move) -> None:
+        """Let it be used."""
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What was moved."""
+
+    source: str
+    goal: str
+    status: LogStatus
+    """Of the source; after a move as it was copied."""
+    already: bool = False
+    """Whether it had been moved before."""
+
+
+async def look(source: Source, goal: Goal) -> Outcome:
+    """Return what would be moved.
+
+    Raises:
+        LogError: it could not be.
+    """
+    mark = await source.mark()
+    already = await _resumed(source, goal, mark) is _Over
+    return Outcome(source=source.name, goal=goal.name, status=await source.status(), already=already)
+
+
+async def carry_over(source: Source, goal: Goal, folder: Path, progress: Progress) -> Outcome:
+    """Move a log, or go on with a move that was cut off.
+
+    Args:
+        source: what is moved.
+        goal: where to.
+        folder: where what is on its way is kept.
+        progress: told what is done.
+
+    Raises:
+        LogError: it cannot be; the same call goes on once what it says is put right.
+    """
+    mark = await source.mark()
+    move = await _resumed(source, goal, mark)
+    if move is _Over:
+        return Outcome(source=source.name, goal=goal.name, status=await source.status(), already=True)
+    status: LogStatus | None = None
+    for _ in range(_TRIES):
+        content = await source.content()
+        if move.content != content:
+            move = msgspec.structs.replace(move, content=content)
+            status = await source.copy(folder, progress)
+            await goal.receive(folder, move, progress)
+        arrived = await goal.mark()
+        if arrived is None or (arrived.id, arrived.content) != (move.id, move.content):
+            raise LogError(f"{goal.name} was taken by somebody else in the meantime")
+        if await source.leave(msgspec.structs.replace(arrived, state="moved", other=goal.name)):
+            await goal.arrive(msgspec.structs.replace(arrived, state="arrived"))
+            return Outcome(source=source.name, goal=goal.name, status=status or await source.status())
+    raise LogError(f"{source.name} is changed again and again while it is copied: end whatever does that")
+
+
+_Over: Final = Move(id="", state="arrived", other="", at="", content="")
+"""Stands for a move that is finished."""
+
+
+async def _resumed(source: Source, goal: Goal, mark: Move | None) -> Move:
+    """Return the move to go on with, a new one, or `_Over`.
+
+    Raises:
+        LogError: the source was moved elsewhere, or the goal holds something.
+    """
+    there = await goal.mark()
+    if mark is not None and mark.closed:
+        if mark.state != "moved" or there is None or there.id != mark.id or there.state == "moved":
+            raise LogError(mark.refusal(source.name))
+        return _Over if there.state == "arrived" else there
+    if there is not None and there.state == "arriving":
+        if there.other != source.name:
+            raise LogError(there.refusal(goal.name))
+        return there
+    came_back = there is not None and mark is not None and there.state == "moved" and there.id == mark.id
+    if there is not None and there.closed and not came_back:
+        raise LogError(there.refusal(goal.name))
+    if not came_back and not await goal.is_empty():
+        raise LogError(f"{goal.name} holds events: a log can be moved only to where there is none")
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Move(id=secrets.token_hex(8), state="arriving", other=source.name, at=at, content="")
