@@ -21,6 +21,12 @@ LOG_ID: Final = 0x47574C47
 """Marks a SQLite file as a gateway log ("GWLG")."""
 
 _TABLE: Final = "CREATE TABLE IF NOT EXISTS move (value BLOB NOT NULL)"
+_GUARDED: Final = tuple(
+    (f"closed_{table}_{change}".lower(), f"BEFORE {change} ON {table}")
+    for table in ("events", "targets", "parked", "dead", "replays", "holds")
+    for change in ("INSERT", "UPDATE", "DELETE")
+)
+"""Triggers that refuse whoever has a log open from before it was closed: a name, and when."""
 
 
 class Move(Struct, frozen=True, kw_only=True):
@@ -98,13 +104,18 @@ def read(connection: sqlite3.Connection) -> Move | None:
 
 def write(connection: sqlite3.Connection, move: Move) -> None:
     """Have a SQLite log say this of its move; within an open transaction."""
+    erase(connection)
     connection.execute(_TABLE)
-    connection.execute("DELETE FROM move")
     connection.execute("INSERT INTO move VALUES (?)", (dump(move),))
-    connection.execute(f"PRAGMA application_id={MOVED_ID if move.closed else LOG_ID}")
+    if move.closed:
+        connection.execute(f"PRAGMA application_id={MOVED_ID}")
+        for name, when in _GUARDED:
+            connection.execute(f"CREATE TRIGGER {name} {when} BEGIN SELECT RAISE(ABORT, 'the log is being moved'); END")
 
 
 def erase(connection: sqlite3.Connection) -> None:
     """Have a SQLite log say nothing of a move; within an open transaction."""
     connection.execute("DROP TABLE IF EXISTS move")
+    for name, _ in _GUARDED:
+        connection.execute(f"DROP TRIGGER IF EXISTS {name}")
     connection.execute(f"PRAGMA application_id={LOG_ID}")

@@ -14,7 +14,6 @@ from gateway.errors import LogError
 from gateway.log import moves, owners, schema, store, targets
 from gateway.log.dedupe import KEY_BYTES
 from gateway.log.jetstream import view
-from gateway.log.port import LogStatus
 
 T = TypeVar("T")
 
@@ -27,8 +26,8 @@ _SORTING: Final = "PRAGMA temp_store=FILE"
 
 def to_view(
     path: Path, stream: str, sequence: int, *, window_ms: int, now_ms: int, limits: Mapping[str, bytes]
-) -> LogStatus:
-    """Make a copy of an embedded log a view that has done everything up to a message; return what it holds.
+) -> None:
+    """Make a copy of an embedded log a view that has done everything up to a message.
 
     Args:
         path: the copy.
@@ -52,11 +51,11 @@ def to_view(
         connection.execute("INSERT INTO applied VALUES (?, ?, ?)", (sequence, newest[0] if newest else 0, stream))
         connection.executemany("INSERT INTO limits VALUES (?, ?)", list(limits.items()))
 
-    return _changed(path, work)[0]
+    _changed(path, work)
 
 
-def to_log(path: Path, *, window_ms: int, now_ms: int) -> tuple[LogStatus, dict[str, bytes]]:
-    """Make a copy of a view an embedded log; return what it holds, and limits by account.
+def to_log(path: Path, *, window_ms: int, now_ms: int) -> dict[str, bytes]:
+    """Make a copy of a view an embedded log; return limits by account.
 
     Args:
         path: the copy.
@@ -78,8 +77,8 @@ def to_log(path: Path, *, window_ms: int, now_ms: int) -> tuple[LogStatus, dict[
     return _changed(path, work)
 
 
-def _changed(path: Path, work: Callable[[sqlite3.Connection], T]) -> tuple[LogStatus, T]:
-    """Change a file in one transaction, if it then holds what it did."""
+def _changed(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Change a file in one transaction, and see that it then holds what it did."""
     try:
         with closing(schema.connect(path)) as connection:
             before = targets.status(connection)
@@ -93,7 +92,7 @@ def _changed(path: Path, work: Callable[[sqlite3.Connection], T]) -> tuple[LogSt
         raise LogError(f"{path} cannot be written: {error}") from error
     if sound != "ok" or after != before:
         raise LogError(f"{path} is no faithful copy: {sound}")
-    return after, result
+    return result
 
 
 def place_of_end(path: Path) -> int:

@@ -63,11 +63,10 @@ class Snapshots:
         """Return up to which messages there are snapshots, the newest first."""
         try:
             async with asyncio.timeout(LIST_S):
-                store = await self._jetstream.object_store(self._bucket)
-                found = await store.list()
+                found = await _listed(await self._jetstream.object_store(self._bucket))
         except NotFoundError:
             return []
-        names = [str(one.name).rpartition("-") for one in found if not one.deleted]
+        names = [str(one.name).rpartition("-") for one in found]
         return sorted((int(place) for identity, _, place in names if identity == self._identity), reverse=True)
 
     async def fetch(self, sequence: int, into: Path) -> None:
@@ -144,13 +143,12 @@ class Snapshots:
         store = await self._store()
         for old in await self.newest():
             await self._delete(store, self._name(old))
-        with suppress(NotFoundError):
-            named = {one.nuid for one in await store.list() if not one.deleted}
-            pieces = f"$O.{self._bucket}.C."
-            bucket = await self._jetstream.stream_info(f"OBJ_{self._bucket}", subjects_filter=f"{pieces}>")
-            for subject in bucket.state.subjects or {}:
-                if subject.removeprefix(pieces) not in named:
-                    await self._jetstream.purge_stream(f"OBJ_{self._bucket}", subject=subject)
+        named = {one.nuid for one in await _listed(store)}
+        pieces = f"$O.{self._bucket}.C."
+        bucket = await self._jetstream.stream_info(f"OBJ_{self._bucket}", subjects_filter=f"{pieces}>")
+        for subject in bucket.state.subjects or {}:
+            if subject.removeprefix(pieces) not in named:
+                await self._jetstream.purge_stream(f"OBJ_{self._bucket}", subject=subject)
 
     async def keep(self, name: str, path: Path) -> None:
         """Keep another file beside the snapshots, for nodes that begin.
@@ -254,6 +252,14 @@ class Snapshots:
                 return await find(bucket)
             except NotFoundError:
                 raise error from None
+
+
+async def _listed(store: ObjectStore) -> list[api.ObjectInfo]:
+    """Return what is in a store."""
+    try:
+        return [one for one in await store.list() if not one.deleted]
+    except NotFoundError:  # it is empty
+        return []
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """The order of a move: the goal gets all and stays closed; the source is closed for good; the goal is opened."""
 
+import asyncio
 import secrets
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -57,8 +59,8 @@ class Source(Protocol):
     async def content(self) -> str:
         """Return what stands for all that it holds now: it is not the same again once something has changed."""
 
-    async def copy(self, into: Path, progress: Progress) -> LogStatus:
-        """Write all that it holds to a folder; return the counts of that."""
+    async def copy(self, into: Path, progress: Progress) -> None:
+        """Write all that it holds to a folder."""
 
     async def leave(self, move: Move) -> bool:
         """Close it, unless it holds something else than when it was copied; return whether it was closed as copied."""
@@ -89,7 +91,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     source: str
     goal: str
     status: LogStatus
-    """Of the source; after a move as it was copied."""
+    """Counts of what was moved, or would be."""
     already: bool = False
     """Whether it had been moved before."""
 
@@ -100,8 +102,7 @@ async def look(source: Source, goal: Goal) -> Outcome:
     Raises:
         LogError: it could not be.
     """
-    mark = await source.mark()
-    already = await _resumed(source, goal, mark) is _Over
+    already = await _resumed(source, goal, await source.mark()) is _Over
     return Outcome(source=source.name, goal=goal.name, status=await source.status(), already=already)
 
 
@@ -117,24 +118,35 @@ async def carry_over(source: Source, goal: Goal, folder: Path, progress: Progres
     Raises:
         LogError: it cannot be; the same call goes on once what it says is put right.
     """
-    mark = await source.mark()
-    move = await _resumed(source, goal, mark)
-    if move is _Over:
-        return Outcome(source=source.name, goal=goal.name, status=await source.status(), already=True)
-    status: LogStatus | None = None
+    move = await _resumed(source, goal, await source.mark())
+    try:
+        if move is not _Over:
+            await _finish(source, goal, move, folder, progress)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    return Outcome(source=source.name, goal=goal.name, status=await source.status(), already=move is _Over)
+
+
+async def _finish(source: Source, goal: Goal, move: Move, folder: Path, progress: Progress) -> None:
     for _ in range(_TRIES):
-        content = await source.content()
-        if move.content != content:
-            move = msgspec.structs.replace(move, content=content)
-            status = await source.copy(folder, progress)
-            await goal.receive(folder, move, progress)
-        arrived = await goal.mark()
-        if arrived is None or (arrived.id, arrived.content) != (move.id, move.content):
-            raise LogError(f"{goal.name} was taken by somebody else in the meantime")
-        if await source.leave(msgspec.structs.replace(arrived, state="moved", other=goal.name)):
-            await goal.arrive(msgspec.structs.replace(arrived, state="arrived"))
-            return Outcome(source=source.name, goal=goal.name, status=status or await source.status())
+        move = await _copied(source, goal, move, folder, progress)
+        if await source.leave(msgspec.structs.replace(move, state="moved", other=goal.name)):
+            await goal.arrive(msgspec.structs.replace(move, state="arrived"))
+            return
     raise LogError(f"{source.name} is changed again and again while it is copied: end whatever does that")
+
+
+async def _copied(source: Source, goal: Goal, move: Move, folder: Path, progress: Progress) -> Move:
+    """See that the goal has what the source holds now, and return what the goal says of it."""
+    content = await source.content()
+    if move.content != content:
+        move = msgspec.structs.replace(move, content=content)
+        await source.copy(folder, progress)
+        await goal.receive(folder, move, progress)
+    there = await goal.mark()
+    if there is None or (there.id, there.content) != (move.id, move.content):
+        raise LogError(f"{goal.name} was taken by somebody else in the meantime")
+    return there
 
 
 _Over: Final = Move(id="", state="arrived", other="", at="", content="")

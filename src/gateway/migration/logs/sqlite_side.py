@@ -23,7 +23,6 @@ LOG: Final = "log"
 DATABASES: Final = (".people", ".receipts")
 """What goes along, beside the log itself."""
 LIMITS: Final = ".limits"
-_LOCKED: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 class SqliteSide:
@@ -33,8 +32,7 @@ class SqliteSide:
         self.name = str(path)
         self._path = path
         self._locks = Locks()
-        self._connection: sqlite3.Connection | None = None
-        self._version = 0
+        self._holding: sqlite3.Connection | None = None
 
     @classmethod
     async def open(cls, path: Path, *, source: bool) -> Self:
@@ -64,8 +62,8 @@ class SqliteSide:
 
     async def close(self) -> None:
         """Let go of it."""
-        if self._connection is not None:
-            self._connection.close()
+        if self._holding is not None:
+            self._holding.close()
         self._locks.release()
 
     async def mark(self) -> Move | None:
@@ -86,51 +84,42 @@ class SqliteSide:
         mark = moves.of_file(self._path)
         if mark is not None and mark.state == "moved":
             return mark.content
-        connection = self._connected()
-        (self._version,) = connection.execute("PRAGMA data_version").fetchone()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._hold()
         wal = self._path.with_name(f"{self._path.name}-wal")
         about, ahead = self._path.stat(), wal.stat().st_size if wal.exists() else 0
         return f"{about.st_ino}.{about.st_size}.{about.st_mtime_ns}.{ahead}"
 
-    async def copy(self, into: Path, progress: Progress) -> LogStatus:
+    def _hold(self) -> None:
+        """Let nobody write from now on: commands do without the locks that a gateway takes."""
+        if self._holding is not None:
+            return
+        connection = schema.connect(self._path)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise LogLocked(f"{self._path} is in use by another command: {error}") from error
+        self._holding = connection
+
+    async def copy(self, into: Path, progress: Progress) -> None:
         """Write the log and what belongs to it to a folder."""
         progress.watch("copying", into / LOG, self._path.stat().st_size)
         await asyncio.to_thread(_copy, self._path, into)
-        return await asyncio.to_thread(_status, into / LOG)
 
     async def leave(self, move: Move) -> bool:
-        """Close it, unless somebody has changed it since its content was asked for."""
-        return await asyncio.to_thread(self._leave, move)
+        """Close it: nobody can have changed it since its content was asked for."""
+        await asyncio.to_thread(self._leave, move)
+        return True
 
-    def _leave(self, move: Move) -> bool:
-        mark = moves.of_file(self._path)
-        if mark is not None and mark.state == "moved":
-            return True
-        connection = self._connected()
+    def _leave(self, move: Move) -> None:
+        if self._holding is None:  # it was left before
+            return
         try:
-            (mode,) = connection.execute("PRAGMA journal_mode=DELETE").fetchone()  # fails while others have it open
-            if mode != "delete":
-                raise LogLocked(self._others)
-            connection.execute("BEGIN EXCLUSIVE")
-            (version,) = connection.execute("PRAGMA data_version").fetchone()
-            if version == self._version:
-                moves.write(connection, move)
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorname", "") in _LOCKED:
-                raise LogLocked(self._others) from error
+            moves.write(self._holding, move)
+            self._holding.execute("COMMIT")
+        except sqlite3.Error as error:
             raise LogError(f"{self._path} cannot be written: {error}") from error
-        return bool(version == self._version)
-
-    @property
-    def _others(self) -> str:
-        return f"{self._path} is in use by another command: end that; the same `gateway migrate-log` then goes on"
-
-    def _connected(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = schema.connect(self._path)
-        return self._connection
 
     # --- as a goal ---------------------------------------------------------------------------------------
 

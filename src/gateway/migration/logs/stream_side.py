@@ -94,7 +94,7 @@ class StreamSide:
         info = await self._there()
         return f"{stream.identity_of(info, self._settings)}.{info.state.last_seq}"
 
-    async def copy(self, into: Path, progress: Progress) -> LogStatus:
+    async def copy(self, into: Path, progress: Progress) -> None:
         """Write what the stream holds to a folder, as an embedded log, and what belongs to this machine's node."""
         progress.tell("reading the stream", 0, 0)
         log = await self._look()
@@ -108,12 +108,9 @@ class StreamSide:
             await log.close()
         progress.tell("converting", 0, 0)
         now_ms = int(time.time() * 1000)
-        status, limits = await asyncio.to_thread(
-            conversion.to_log, into / LOG, window_ms=self._window_ms, now_ms=now_ms
-        )
+        limits = await asyncio.to_thread(conversion.to_log, into / LOG, window_ms=self._window_ms, now_ms=now_ms)
         raw = {account: msgspec.Raw(state) for account, state in limits.items()}
         (into / (LOG + LIMITS)).write_bytes(msgspec.json.encode(raw))
-        return status
 
     async def leave(self, move: Move) -> bool:
         """Close it; return whether it still holds what was copied."""
