@@ -1,7 +1,7 @@
 """Moves of a log for tests: what both engines hold is played in, moved, seen and compared."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,22 +43,24 @@ class Places:
         return await JetStreamLog.open(self.stream(number), role=role, **more)
 
     async def move(self, source: str, **more: Any) -> Outcome:
-        """Move the log of an engine to the other."""
-        sides: dict[str, Any] = {}
-        try:
-            for engine in (source, other(source)):
-                settings = msgspec.structs.replace(self.stream(), **more)
-                sides[engine] = (
-                    await SqliteSide.open(self.sqlite, source=engine == source)
-                    if engine == "sqlite"
-                    else await StreamSide.open(settings, source=engine == source, window_s=WINDOW_S)
-                )
-            return await carry_over(
-                sides[source], sides[other(source)], self.sqlite.with_name("gateway.db.move"), Progress()
-            )
-        finally:
-            for side in sides.values():
-                await side.close()
+        """Move the log of an engine to the other; more is for the settings of the stream."""
+        async with AsyncExitStack() as stack:
+            old = await self.side(stack, source, source=True, **more)
+            new = await self.side(stack, other(source), source=False, **more)
+            return await carry_over(old, new, self.sqlite.with_name("gateway.db.move"), Progress())
+
+    async def side(
+        self, stack: AsyncExitStack, engine: str, *, source: bool, looking: bool = False, **more: Any
+    ) -> Any:
+        """Take hold of a log, or look at it."""
+        side: Any
+        if engine == "sqlite":
+            side = await SqliteSide.open(self.sqlite, source=source, looking=looking)
+        else:
+            settings = msgspec.structs.replace(self.stream(), **more)
+            side = await StreamSide.open(settings, source=source, looking=looking, window_s=WINDOW_S)
+        stack.push_async_callback(side.close)
+        return side
 
 
 def other(engine: str) -> str:

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -21,7 +21,7 @@ from gateway.log.jetstream.log import JetStreamLog
 from gateway.log.people import Directory
 from gateway.log.port import Role, Settlement
 from gateway.log.prune import Retention
-from gateway.migration.logs import sqlite_side, stream_side
+from gateway.migration.logs import look, sqlite_side, stream_side, take_back
 from tests.contract import nats_server
 from tests.contract.log_harness import bodies, entry, key
 from tests.contract.move_child import Striker
@@ -362,6 +362,77 @@ def test_a_log_is_not_moved_to_where_another_move_is_not_finished(here: Places, 
             await Places(tmp_path / "nowhere").move("sqlite")
 
     play(story)
+
+
+def test_a_wrong_password_is_told_and_not_shown_and_changes_nothing(here: Places, tmp_path: Path) -> None:
+    asks = "authorization { user: anna, password: hunter2 }\n"
+    server = nats_server.Server(tmp_path / "asking", more=asks).start()
+    known = {"servers": (server.url,), "user": "anna", "connect_s": 1.0}
+
+    async def story() -> None:
+        before = await filled(here, "sqlite")
+        with pytest.raises(LogError, match="cannot reach the log's servers") as caught:
+            await here.move("sqlite", **known, password="hunter3")
+        assert "hunter" not in str(caught.value)
+        assert await shown(here, "sqlite") == before
+        await here.move("sqlite", **known, password="hunter2")
+
+    try:
+        play(story)
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_look_tells_what_would_be_moved_while_it_is_used_and_changes_nothing(here: Places, engine: str) -> None:
+    async def story() -> None:
+        log = await here.open(engine)
+        await fill(log)
+        before = await seen(log)
+        async with AsyncExitStack() as stack:
+            old = await here.side(stack, engine, source=True, looking=True)
+            new = await here.side(stack, other(engine), source=False, looking=True)
+            found = await look(old, new)
+        assert (found.status, found.already) == (before["status"], False)
+        await log.append([entry("goes on")])
+        await log.close()
+        assert await usable(here, other(engine)) is None
+
+    play(story)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_log_whose_successor_is_lost_can_be_used_again(here: Places, engine: str) -> None:
+    async def again() -> None:
+        async with AsyncExitStack() as stack:
+            old = await here.side(stack, engine, source=True)
+            new = await here.side(stack, other(engine), source=False, looking=True)
+            await take_back(old, new)
+
+    async def story() -> None:
+        before = await filled(here, engine)
+        with pytest.raises(LogError, match="was not moved"):
+            await again()
+        await here.move(engine)
+        with pytest.raises(LogError, match="is not lost, and has what came since: move it back"):
+            await again()
+        await lose(here, other(engine))
+        await again()
+        assert await shown(here, engine) == before
+        await here.move(engine)
+        assert await shown(here, other(engine)) == before
+
+    play(story)
+
+
+async def lose(here: Places, engine: str) -> None:
+    """Have a log no more."""
+    if engine == "sqlite":
+        here.sqlite.unlink()
+        return
+    client = await nats.connect(nats_server.shared().url)
+    await client.jetstream().delete_stream(here.stream().stream)
+    await client.close()
 
 
 # --- what happens meanwhile ------------------------------------------------------------------------------

@@ -14,13 +14,14 @@ from gateway.cli.options import config_option, json_option
 from gateway.cli.output import as_json
 from gateway.cli.status import facts, show
 from gateway.config import Checked, load
-from gateway.errors import UsageError
-from gateway.migration.logs import Goal, Outcome, Progress, Source, carry_over, look
+from gateway.errors import LogError, UsageError
+from gateway.migration.logs import Goal, Outcome, Progress, Source, carry_over, look, take_back
 from gateway.migration.logs.sqlite_side import SqliteSide
 from gateway.opening import needs_extra, run, stream_settings
 
 TELL_EVERY_S: Final = 1.0
 _KINDS: Final = ("jetstream", "sqlite")
+_BEFORE: Final = "moved before"
 
 
 @click.command()
@@ -34,8 +35,9 @@ _KINDS: Final = ("jetstream", "sqlite")
     help="The configuration that names the new log; otherwise it may be the same.",
 )
 @click.option("--dry-run", is_flag=True, help="Tell what would be moved, and whether it can be; move nothing.")
+@click.option("--lost", is_flag=True, help="The new log is lost: let the old one be used again, as it was left.")
 @json_option
-def migrate_log(config_path: Path, kind: str, goal_path: Path, dry_run: bool, json_output: bool) -> None:
+def migrate_log(config_path: Path, kind: str, goal_path: Path, dry_run: bool, lost: bool, json_output: bool) -> None:
     """Move all that a log holds to the other engine: a SQLite file to a JetStream stream, or back.
 
     What waits, what is dead, counts, clients' own keys and what is kept for replays go along; nothing is sent twice or
@@ -47,11 +49,16 @@ def migrate_log(config_path: Path, kind: str, goal_path: Path, dry_run: bool, js
       gateway migrate-log -c gateway.yaml --to jetstream --config-to cluster.yaml --dry-run
       gateway migrate-log -c gateway.yaml --to jetstream --config-to cluster.yaml
       gateway migrate-log -c cluster.yaml --to sqlite --config-to gateway.yaml
+      gateway migrate-log -c gateway.yaml --to jetstream --config-to cluster.yaml --lost
     """
     source, goal = load(config_path), load(goal_path)
     _check(source, config_path, "sqlite" if kind == "jetstream" else "jetstream")
     _check(goal, goal_path, kind)
-    run(_migrate(source, goal, dry_run=dry_run, json_output=json_output))
+    work = _Work(source, goal)
+    if lost:
+        run(work.take_back())
+    else:
+        run(work.look(json_output) if dry_run else work.move(json_output))
 
 
 def _check(config: Checked, path: Path, kind: str) -> None:
@@ -62,33 +69,59 @@ def _check(config: Checked, path: Path, kind: str) -> None:
         needs_extra()
 
 
-async def _migrate(source: Checked, goal: Checked, *, dry_run: bool, json_output: bool) -> None:
-    begun = time.monotonic()
-    file = Path((goal if source.log.jetstream else source).log.file)
-    async with contextlib.AsyncExitStack() as stack:
-        window_s = (goal if source.log.jetstream else source).log.duplicates.hours * 3600
-        old: Source = await _side(stack, source, window_s, source=True)
-        new: Goal = await _side(stack, goal, window_s, source=False)
-        if dry_run:
-            done = await look(old, new)
-        else:
+class _Work:
+    """What is done with the logs of two configurations."""
+
+    def __init__(self, source: Checked, goal: Checked) -> None:
+        self._source = source
+        self._goal = goal
+        self._sqlite = goal if source.log.jetstream else source
+
+    async def look(self, json_output: bool) -> None:
+        """Tell what would be moved."""
+        async with contextlib.AsyncExitStack() as stack:
+            source: Source = await self._side(stack, self._source, looking=True)
+            done = await look(source, await self._side(stack, self._goal, looking=True))
+        _show(done, _BEFORE if done.already else "can be moved once no gateway runs", json_output)
+
+    async def move(self, json_output: bool) -> None:
+        """Move, and tell what was."""
+        file = Path(self._sqlite.log.file)
+        begun = time.monotonic()
+        async with contextlib.AsyncExitStack() as stack:
+            source: Source = await self._side(stack, self._source)
+            goal: Goal = await self._side(stack, self._goal)
             async with _told(quiet=json_output) as progress:
-                done = await carry_over(old, new, file.with_name(f"{file.name}.move"), progress)
-    _show(done, time.monotonic() - begun, dry_run=dry_run, json_output=json_output)
+                done = await carry_over(source, goal, file.with_name(f"{file.name}.move"), progress)
+        state = _BEFORE if done.already else "moved"
+        _show(done, state, json_output, seconds=round(time.monotonic() - begun, 1))
 
+    async def take_back(self) -> None:
+        """Let the old log be used again."""
+        async with contextlib.AsyncExitStack() as stack:
+            source: Source = await self._side(stack, self._source)
+            goal: Goal | None = None
+            with contextlib.suppress(LogError):
+                goal = await self._side(stack, self._goal, looking=True)
+            await take_back(source, goal)
+        click.echo(
+            f"{source.name} can be used again, as it was left; what came since is lost, and some may be sent twice"
+        )
 
-async def _side(stack: contextlib.AsyncExitStack, config: Checked, window_s: float, *, source: bool) -> Any:
-    """Take hold of a configured log."""
-    side: Any
-    if config.log.jetstream is None:
-        side = await SqliteSide.open(Path(config.log.file), source=source)
-    else:
-        from gateway.migration.logs.stream_side import StreamSide  # of an extra
+    async def _side(self, stack: contextlib.AsyncExitStack, config: Checked, *, looking: bool = False) -> Any:
+        """Take hold of a configured log, or look at it."""
+        side: Any
+        is_source = config is self._source
+        if config.log.jetstream is None:
+            side = await SqliteSide.open(Path(config.log.file), source=is_source, looking=looking)
+        else:
+            from gateway.migration.logs.stream_side import StreamSide  # of an extra
 
-        settings = stream_settings(config.log.jetstream, Path(config.log.file))
-        side = await StreamSide.open(settings, source=source, window_s=window_s)
-    stack.push_async_callback(side.close)
-    return side
+            settings = stream_settings(config.log.jetstream, Path(config.log.file))
+            window_s = self._sqlite.log.duplicates.hours * 3600
+            side = await StreamSide.open(settings, source=is_source, window_s=window_s, looking=looking)
+        stack.push_async_callback(side.close)
+        return side
 
 
 # --- telling ---------------------------------------------------------------------------------------------
@@ -124,11 +157,9 @@ def _size(size: int) -> str:
     return f"{size / (1 << 20):,.0f} MiB"
 
 
-def _show(done: Outcome, seconds: float, *, dry_run: bool, json_output: bool) -> None:
-    what = "moved before" if done.already else "can be moved" if dry_run else "moved"
+def _show(done: Outcome, state: str, json_output: bool, **more: float) -> None:
     if json_output:
-        state = {"source": done.source, "goal": done.goal, "state": what, "seconds": round(seconds, 3)}
-        as_json({**state, "log": facts(done.status)})
+        as_json({"source": done.source, "goal": done.goal, "state": state, **more, "log": facts(done.status)})
         return
     show(done.status)
-    click.echo(f"{what}: {done.source} to {done.goal}" + ("" if dry_run else f", in {seconds:.1f} s"))
+    click.echo(f"{state}: {done.source} to {done.goal}" + "".join(f", in {seconds} s" for seconds in more.values()))

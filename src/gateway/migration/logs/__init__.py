@@ -4,6 +4,6 @@ one log that can be used, or none and a command that goes on. `sqlite_side` and 
 What is on its way is an embedded log in a folder of its own, with the files that stand beside one.
 """
 
-from gateway.migration.logs.moving import Goal, Outcome, Progress, Source, carry_over, look
+from gateway.migration.logs.moving import Goal, Outcome, Progress, Source, carry_over, look, take_back
 
-__all__ = ["Goal", "Outcome", "Progress", "Source", "carry_over", "look"]
+__all__ = ["Goal", "Outcome", "Progress", "Source", "carry_over", "look", "take_back"]

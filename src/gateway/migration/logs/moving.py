@@ -44,14 +44,21 @@ class Progress:
         return self._file.stat().st_size if self._file.exists() else 0
 
 
-class Source(Protocol):
-    """The log that is moved. Every call may raise `LogError`."""
+class Side(Protocol):
+    """One of the two logs. Every call may raise `LogError`."""
 
     name: str
     """What a person calls it."""
 
     async def mark(self) -> Move | None:
         """Return what it says of its last move."""
+
+    async def arrive(self, move: Move) -> None:
+        """Let it be used."""
+
+
+class Source(Side, Protocol):
+    """The log that is moved."""
 
     async def status(self) -> LogStatus:
         """Return its counts."""
@@ -66,23 +73,14 @@ class Source(Protocol):
         """Close it, unless it holds something else than when it was copied; return whether it was closed as copied."""
 
 
-class Goal(Protocol):
-    """The log that it becomes. Every call may raise `LogError`."""
-
-    name: str
-    """What a person calls it."""
-
-    async def mark(self) -> Move | None:
-        """Return what it says of its last move."""
+class Goal(Side, Protocol):
+    """The log that it becomes."""
 
     async def is_empty(self) -> bool:
         """Tell whether no event was ever stored in it."""
 
     async def receive(self, folder: Path, move: Move, progress: Progress) -> None:
         """Take in what a source has written; it can not be used yet. Whatever it held before goes."""
-
-    async def arrive(self, move: Move) -> None:
-        """Let it be used."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -104,6 +102,25 @@ async def look(source: Source, goal: Goal) -> Outcome:
     """
     already = await _resumed(source, goal, await source.mark()) is _Over
     return Outcome(source=source.name, goal=goal.name, status=await source.status(), already=already)
+
+
+async def take_back(source: Source, goal: Goal | None) -> None:
+    """Let a log that was moved be used again, as it was then, because the other one is lost.
+
+    Args:
+        source: what was moved.
+        goal: what there is in its place; None: nothing that can be looked at.
+
+    Raises:
+        LogError: it was not moved, or the other one can be used.
+    """
+    mark = await source.mark()
+    if mark is None or mark.state != "moved":
+        raise LogError(f"{source.name} was not moved")
+    there = None if goal is None else await goal.mark()
+    if there is not None and (there.id, there.state) == (mark.id, "arrived"):
+        raise LogError(f"{mark.other} is not lost, and has what came since: move it back")
+    await source.arrive(msgspec.structs.replace(mark, state="arrived"))
 
 
 async def carry_over(source: Source, goal: Goal, folder: Path, progress: Progress) -> Outcome:

@@ -35,23 +35,29 @@ class SqliteSide:
         self._holding: sqlite3.Connection | None = None
 
     @classmethod
-    async def open(cls, path: Path, *, source: bool) -> Self:
+    async def open(cls, path: Path, *, source: bool, looking: bool = False) -> Self:
         """Take hold of a log that nobody uses; as a source it has to be there.
+
+        Args:
+            path: the file.
+            source: whether it is the source.
+            looking: whether it is only to be looked at, whoever uses it.
 
         Raises:
             LogLocked: somebody uses it.
             LogError: there is none, or it cannot be used.
         """
         side = cls(path)
-        await asyncio.to_thread(side._open, source=source)
+        if source and not await asyncio.to_thread(path.exists):
+            raise LogError(f"there is no log at {path}")
+        await asyncio.to_thread(side._open, looking=looking)
         return side
 
-    def _open(self, *, source: bool) -> None:
-        if source and not self._path.exists():
-            raise LogError(f"there is no log at {self._path}")
+    def _open(self, *, looking: bool) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._locks.take(self._path, "all", shared_ingest=False)
+            if not looking:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._locks.take(self._path, "all", shared_ingest=False)
             if self._path.exists():
                 mark = moves.of_file(self._path)
                 if mark is None or not mark.closed:

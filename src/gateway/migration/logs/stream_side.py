@@ -32,13 +32,7 @@ _limits: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class StreamSide:
-    """One stream.
-
-    Args:
-        connection: to its servers.
-        settings: where it is, and where a node of this machine has its view.
-        window_s: how long the SQLite log of the other side remembers a client's own key.
-    """
+    """One stream. Made by `open`."""
 
     def __init__(self, connection: Connection, settings: JetStreamSettings, window_s: float) -> None:
         self.name = settings.name
@@ -47,8 +41,14 @@ class StreamSide:
         self._window_ms = int(window_s * 1000)
 
     @classmethod
-    async def open(cls, settings: JetStreamSettings, *, source: bool, window_s: float) -> Self:
+    async def open(cls, settings: JetStreamSettings, *, source: bool, window_s: float, looking: bool = False) -> Self:
         """Connect to a stream that nobody uses; as a source it has to be there.
+
+        Args:
+            settings: where it is, and where a node of this machine has its view.
+            source: whether it is the source.
+            window_s: how long the SQLite log of the other side remembers a client's own key.
+            looking: whether it is only to be looked at, whoever uses it.
 
         Raises:
             LogLocked: nodes use it.
@@ -59,6 +59,8 @@ class StreamSide:
         try:
             if source or await side._found() is not None:
                 await side._check()
+                if not looking:
+                    await side._refuse_while_used()
         except BaseException:
             await side.close()
             raise
@@ -68,7 +70,6 @@ class StreamSide:
         info = await self._there()
         stream.identity_of(info, self._settings)
         stream.suits(info, self._settings)
-        await self._refuse_while_used()
 
     async def close(self) -> None:
         """Let go of the servers."""
