@@ -33,7 +33,7 @@ class Moved(NamedTuple):
     """What one move took."""
 
     seconds: float
-    megabytes: float
+    mebibytes: float
     """Of the process's memory, at most."""
 
 
@@ -87,7 +87,7 @@ def main(number: int = 1_000_000) -> None:
             print(f"{number} events waiting for two targets, {size:.0f} MiB; {describe()}")
             for source, goal in (("sqlite", "jetstream"), ("jetstream", "sqlite")):
                 took = move(paths[source], goal, paths[goal])
-                print(f"  to {goal}: {took.seconds:.1f} s, {took.megabytes:.0f} MB of memory")
+                print(f"  to {goal}: {took.seconds:.1f} s, {took.mebibytes:.0f} MiB of memory")
         finally:
             server.kill()
 

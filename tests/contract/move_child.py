@@ -12,7 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +20,9 @@ from nats.js.client import JetStreamContext
 
 from gateway.errors import LogError
 from gateway.log import schema
-from tests.contract.log_harness import ROOT
-from tests.contract.move_run import Places
+from tests.contract import nats_server
+from tests.contract.log_harness import ROOT, entry
+from tests.contract.move_run import Places, filled, other, shown, usable
 
 _STATEMENTS: Final = (
     "BEGIN",
@@ -116,6 +117,49 @@ class Striker:
         """End the process."""
         self._process.kill()
         self._process.communicate()
+
+
+def killed_on_its_way(here: Places, engine: str, steps: Iterable[int], meanwhile: Container[int] = ()) -> list[str]:
+    """Fill a log and move it, killed before one step after the other, until a move comes to its end.
+
+    Each attempt goes on from where the one before was killed. After each at most one of the two logs can be used, and
+    that one has everything; so has the new one in the end.
+
+    Args:
+        here: where both logs are.
+        engine: that of the log to fill.
+        steps: before which the attempts die.
+        meanwhile: after which attempts the old log takes in another event, if it can be used.
+
+    Returns:
+        What became of each attempt.
+    """
+    nats_server.shared()
+    striker = Striker(here.folder)
+    answers: list[str] = []
+
+    async def run() -> None:
+        before = await filled(here, engine)
+        for step in steps:
+            answers.append(await asyncio.to_thread(striker.attempt, engine, step))
+            assert answers[-1] in ("killed", "done")
+            there = [await usable(here, engine), await usable(here, other(engine))]
+            assert [one for one in there if one is not None] in ([], [before]), answers
+            if answers[-1] == "done":
+                break
+            if len(answers) in meanwhile and there[0]:
+                log = await here.open(engine)
+                await log.append([entry(f"meanwhile {len(answers)}")])
+                await log.close()
+                before = await shown(here, engine)
+        assert there[1] == before
+        assert (await here.move(engine)).already
+
+    try:
+        asyncio.run(run())
+    finally:
+        striker.end()
+    return answers
 
 
 if __name__ == "__main__":

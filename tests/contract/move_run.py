@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.errors import LogError
 from gateway.log import replays
 from gateway.log.engine import Engine
 from gateway.log.jetstream.log import JetStreamLog
@@ -103,6 +104,36 @@ async def seen(log: Engine) -> dict[str, Any]:
         "replays": await log.replays(),
         "shares": [await log.replay_share(target) for target in TARGETS],
     }
+
+
+async def filled(here: Places, engine: str) -> dict[str, Any]:
+    """Have a log with everything in it, closed; return what it shows."""
+    log = await here.open(engine)
+    await fill(log)
+    shown = await seen(log)
+    await log.close()
+    return shown
+
+
+async def shown(here: Places, engine: str, number: int = 0) -> dict[str, Any]:
+    """Return what a log shows."""
+    log = await here.open(engine, "inspect", number)
+    try:
+        return await seen(log)
+    finally:
+        await log.close()
+
+
+async def usable(here: Places, engine: str) -> dict[str, Any] | None:
+    """Return what a log shows, None when it is empty or refuses to be opened."""
+    try:
+        log = await here.open(engine, "inspect")
+    except LogError:
+        return None
+    try:
+        return await seen(log) if (await log.status()).targets else None
+    finally:
+        await log.close()
 
 
 async def waiting(log: Engine, target: str) -> list[tuple[int, bytes, str]]:

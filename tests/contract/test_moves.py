@@ -24,8 +24,8 @@ from gateway.log.prune import Retention
 from gateway.migration.logs import look, sqlite_side, stream_side, take_back
 from tests.contract import nats_server
 from tests.contract.log_harness import bodies, entry, key
-from tests.contract.move_child import Striker
-from tests.contract.move_run import ENGINES, TARGETS, WINDOW_S, Places, fill, other, rows, seen
+from tests.contract.move_child import killed_on_its_way
+from tests.contract.move_run import ENGINES, TARGETS, WINDOW_S, Places, fill, filled, other, rows, seen, shown, usable
 
 STRIDE = 3
 """Of the steps at which a move is killed; `scripts/soak moves` takes each."""
@@ -44,36 +44,6 @@ def play(story: Callable[[], Awaitable[None]]) -> None:
             await story()
 
     asyncio.run(timed())
-
-
-async def filled(here: Places, engine: str) -> dict[str, Any]:
-    """Have a log with everything in it, closed; return what it shows."""
-    log = await here.open(engine)
-    await fill(log)
-    shown = await seen(log)
-    await log.close()
-    return shown
-
-
-async def shown(here: Places, engine: str, number: int = 0) -> dict[str, Any]:
-    """Return what a log shows."""
-    log = await here.open(engine, "inspect", number)
-    try:
-        return await seen(log)
-    finally:
-        await log.close()
-
-
-async def usable(here: Places, engine: str) -> dict[str, Any] | None:
-    """Return what a log shows, None when it is empty or refuses to be opened."""
-    try:
-        log = await here.open(engine, "inspect")
-    except LogError:
-        return None
-    try:
-        return await seen(log) if (await log.status()).targets else None
-    finally:
-        await log.close()
 
 
 # --- what goes along -------------------------------------------------------------------------------------
@@ -257,30 +227,7 @@ def test_a_log_whose_places_have_gaps_is_read_in_few_steps(here: Places) -> None
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_killed_at_any_step_it_goes_on_and_never_are_two_logs_usable(here: Places, engine: str) -> None:
-    """Each attempt goes on from where the last was killed; between two the old log may take in another event."""
-    nats_server.shared()
-    striker = Striker(here.folder)
-    answers: list[str] = []
-
-    async def story() -> None:
-        before = await filled(here, engine)
-        while answers[-1:] != ["done"]:
-            answers.append(await asyncio.to_thread(striker.attempt, engine, 1 + STRIDE * len(answers)))
-            assert answers[-1] in ("killed", "done")
-            there = [await usable(here, engine), await usable(here, other(engine))]
-            assert [one for one in there if one is not None] in ([], [before]), answers
-            if len(answers) in (2, 5) and there[0]:
-                log = await here.open(engine)
-                await log.append([entry(f"meanwhile {len(answers)}")])
-                await log.close()
-                before = await shown(here, engine)
-        assert there[1] == before
-        assert (await here.move(engine)).already
-
-    try:
-        play(story)
-    finally:
-        striker.end()
+    answers = killed_on_its_way(here, engine, range(1, 1000, STRIDE), meanwhile=(2, 5))
     assert len(answers) > 5
     held, named = asyncio.run(bucket(here)) if engine == "sqlite" else (set(), set())
     assert held == named

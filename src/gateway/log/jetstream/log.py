@@ -260,31 +260,16 @@ class JetStreamLog(Engine):
         return await self._snapshots.make(self._path)
 
     async def bring(self, name: str, into: Path) -> None:
-        """Begin a file of this node with what a move has kept for it beside the snapshots, if there is neither.
+        """Begin a file of this node with what a move has kept for all; see `Snapshots.bring`."""
+        await self._snapshots.bring(name, into)
 
-        Raises:
-            LogError: it cannot be read or written.
-        """
-        if await asyncio.to_thread(into.exists):
-            return
-        brought = into.with_name(f"{into.name}.{self._node}")
-        try:
-            if await self._snapshots.kept(name, brought):
-                brought.replace(into)
-        except OSError as error:
-            raise LogError(f"{into} cannot be written: {error}") from error
-        finally:
-            brought.unlink(missing_ok=True)
-
-    async def copy(self, into: Path) -> int:
-        """Write a copy of the view to a file; return up to which message it is.
+    async def copy(self, into: Path) -> None:
+        """Write a copy of the view to a file.
 
         Raises:
             LogError: it cannot be read, or the copy not be written.
         """
         await asyncio.to_thread(view.copy, self._path, into)
-        sequence, _ = await asyncio.to_thread(view.sequence_of, into)
-        return sequence
 
     @property
     def fault(self) -> str | None:

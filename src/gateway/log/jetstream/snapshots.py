@@ -6,6 +6,7 @@ begin; a stream that is getting full, up to the newest.
 
 import asyncio
 import io
+import secrets
 import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
@@ -112,7 +113,7 @@ class Snapshots:
             raise LogError(f"no snapshot could be made: {self._settings.redacted(error)}") from error
         return sequence
 
-    async def found(self, path: Path, tell: Tell) -> None:
+    async def begin_with(self, path: Path, tell: Tell) -> None:
         """Make a whole view's file the one snapshot of a stream that is closed, and begin the stream after it.
 
         Args:
@@ -161,19 +162,21 @@ class Snapshots:
         except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
             raise LogError(f"{name} could not be kept: {self._settings.redacted(error)}") from error
 
-    async def kept(self, name: str, into: Path) -> bool:
-        """Write what is kept beside the snapshots under a name to a file; tell whether there is such.
+    async def bring(self, name: str, into: Path) -> None:
+        """Make a file what is kept beside the snapshots under a name, unless it is there or nothing is kept.
 
         Raises:
-            LogError: it cannot be read.
+            LogError: it cannot be read or written.
         """
+        if await asyncio.to_thread(into.exists):
+            return
+        brought = into.with_name(f"{into.name}.{secrets.token_hex(4)}")
         try:
-            await self._get(f"{name}-{self._identity}", into)
-        except NotFoundError:
-            return False
+            with _removed(brought), suppress(NotFoundError):
+                await self._get(f"{name}-{self._identity}", brought)
+                brought.replace(into)
         except (JetStreamError, nats.errors.Error, TimeoutError, OSError, zlib.error) as error:
-            raise LogError(f"{name} cannot be read: {self._settings.redacted(error)}") from error
-        return True
+            raise LogError(f"{into} cannot be made: {self._settings.redacted(error)}") from error
 
     async def _get(self, name: str, into: Path) -> None:
         packed = into.with_name(f"{into.name}.packed")

@@ -23,7 +23,7 @@ from gateway.migration.logs.moving import Progress
 from gateway.migration.logs.sqlite_side import LIMITS, LOG, copy_beside, is_empty, put
 
 QUIET_S: Final = 1.5
-"""How long nobody may have asked for messages or written any: whoever delivers writes once a second."""
+"""How long nobody may have read or written: whoever delivers writes once a second."""
 LOOK_S: Final = 0.1
 PATIENCE_S: Final = 5.0
 PEOPLE: Final = "people"
@@ -145,7 +145,7 @@ class StreamSide:
             limits=_limits_of(folder / (LOG + LIMITS)),
         )
         snapshots = Snapshots(self._connection, settings, identity)
-        await snapshots.found(arrived, progress.tell)
+        await snapshots.begin_with(arrived, progress.tell)
         await self._keep_beside(snapshots, folder)
         await stream.mark(jetstream, settings, msgspec.structs.replace(move, place=place))
 
@@ -180,7 +180,7 @@ class StreamSide:
         return await JetStreamLog.open(self._settings, role="inspect", move=mark.id if mark else None)
 
     async def _refuse_while_used(self) -> None:
-        """Wait until nobody has asked for messages or written any for a while.
+        """Wait until nobody has read the stream or written to it for a while.
 
         Raises:
             LogLocked: somebody does.
@@ -188,11 +188,11 @@ class StreamSide:
         given_up = time.monotonic() + PATIENCE_S
         quiet_since, last = time.monotonic(), -1
         while time.monotonic() < quiet_since + QUIET_S:
-            followers, now = await self._followers(), (await self._there()).state.last_seq
-            if followers or now != last:
-                quiet_since, last = time.monotonic(), now
-            if followers and time.monotonic() >= given_up:
-                raise LogLocked(f"{self.name} is in use by {followers} gateways or commands: stop them first")
+            followers, end = await self._followers(), (await self._there()).state.last_seq
+            if followers or end != last:
+                quiet_since, last = time.monotonic(), end
+            if quiet_since > given_up:
+                raise LogLocked(f"{self.name} is in use by {followers or 'some'} gateways or commands: stop them first")
             await asyncio.sleep(LOOK_S)
 
     async def _followers(self) -> int:
