@@ -66,8 +66,8 @@ class Source(Side, Protocol):
     async def content(self) -> str:
         """Return what stands for all that it holds now: it is not the same again once something has changed."""
 
-    async def copy(self, into: Path, progress: Progress) -> None:
-        """Write all that it holds to a folder."""
+    async def copy(self, into: Path, progress: Progress) -> LogStatus:
+        """Write all that it holds to a folder; return the counts of that."""
 
     async def leave(self, move: Move) -> bool:
         """Close it, unless it holds something else than when it was copied; return whether it was closed as copied."""
@@ -136,34 +136,32 @@ async def carry_over(source: Source, goal: Goal, folder: Path, progress: Progres
         LogError: it cannot be; the same call goes on once what it says is put right.
     """
     move = await _resumed(source, goal, await source.mark())
+    status: LogStatus | None = None
     try:
         if move is not _Over:
-            await _finish(source, goal, move, folder, progress)
+            status = await _finish(source, goal, move, folder, progress)
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-    return Outcome(source=source.name, goal=goal.name, status=await source.status(), already=move is _Over)
+    status = status or await source.status()
+    return Outcome(source=source.name, goal=goal.name, status=status, already=move is _Over)
 
 
-async def _finish(source: Source, goal: Goal, move: Move, folder: Path, progress: Progress) -> None:
+async def _finish(source: Source, goal: Goal, move: Move, folder: Path, progress: Progress) -> LogStatus | None:
+    """Go through the rest of a move; return the counts of what was copied, None when all had been before."""
+    status: LogStatus | None = None
     for _ in range(_TRIES):
-        move = await _copied(source, goal, move, folder, progress)
-        if await source.leave(msgspec.structs.replace(move, state="moved", other=goal.name)):
-            await goal.arrive(msgspec.structs.replace(move, state="arrived"))
-            return
+        content = await source.content()
+        if move.content != content:
+            move = msgspec.structs.replace(move, content=content)
+            status = await source.copy(folder, progress)
+            await goal.receive(folder, move, progress)
+        there = await goal.mark()
+        if there is None or (there.id, there.content) != (move.id, move.content):
+            raise LogError(f"{goal.name} was taken by somebody else in the meantime")
+        if await source.leave(msgspec.structs.replace(there, state="moved", other=goal.name)):
+            await goal.arrive(msgspec.structs.replace(there, state="arrived"))
+            return status
     raise LogError(f"{source.name} is changed again and again while it is copied: end whatever does that")
-
-
-async def _copied(source: Source, goal: Goal, move: Move, folder: Path, progress: Progress) -> Move:
-    """See that the goal has what the source holds now, and return what the goal says of it."""
-    content = await source.content()
-    if move.content != content:
-        move = msgspec.structs.replace(move, content=content)
-        await source.copy(folder, progress)
-        await goal.receive(folder, move, progress)
-    there = await goal.mark()
-    if there is None or (there.id, there.content) != (move.id, move.content):
-        raise LogError(f"{goal.name} was taken by somebody else in the meantime")
-    return there
 
 
 _Over: Final = Move(id="", state="arrived", other="", at="", content="")

@@ -78,7 +78,7 @@ class SqliteSide:
 
     async def status(self) -> LogStatus:
         """Return its counts."""
-        return await asyncio.to_thread(_status, self._path)
+        return await asyncio.to_thread(counts, self._path)
 
     # --- as a source -------------------------------------------------------------------------------------
 
@@ -108,10 +108,11 @@ class SqliteSide:
             raise LogLocked(f"{self._path} is in use by another command: {error}") from error
         self._holding = connection
 
-    async def copy(self, into: Path, progress: Progress) -> None:
+    async def copy(self, into: Path, progress: Progress) -> LogStatus:
         """Write the log and what belongs to it to a folder."""
         progress.watch("copying", into / LOG, self._path.stat().st_size)
         await asyncio.to_thread(_copy, self._path, into)
+        return await asyncio.to_thread(counts, into / LOG)
 
     async def leave(self, move: Move) -> bool:
         """Close it: nobody can have changed it since its content was asked for."""
@@ -203,7 +204,12 @@ def _copy(path: Path, into: Path) -> None:
         raise LogError(f"{path} cannot be copied to {into}: {error}") from error
 
 
-def _status(path: Path) -> LogStatus:
+def counts(path: Path) -> LogStatus:
+    """Return the counts of a file.
+
+    Raises:
+        LogError: it cannot be read.
+    """
     try:
         with closing(schema.connect(path, read_only=True)) as connection:
             return targets.status(connection)

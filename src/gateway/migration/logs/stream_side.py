@@ -20,7 +20,7 @@ from gateway.log.jetstream.snapshots import Snapshots
 from gateway.log.moves import Move
 from gateway.log.port import LogStatus
 from gateway.migration.logs.moving import Progress
-from gateway.migration.logs.sqlite_side import LIMITS, LOG, copy_beside, is_empty, put
+from gateway.migration.logs.sqlite_side import LIMITS, LOG, copy_beside, counts, is_empty, put
 
 QUIET_S: Final = 1.5
 """How long nobody may have read or written: whoever delivers writes once a second."""
@@ -95,7 +95,7 @@ class StreamSide:
         info = await self._there()
         return f"{stream.identity_of(info, self._settings)}.{info.state.last_seq}"
 
-    async def copy(self, into: Path, progress: Progress) -> None:
+    async def copy(self, into: Path, progress: Progress) -> LogStatus:
         """Write what the stream holds to a folder, as an embedded log, and what belongs to this machine's node."""
         progress.tell("reading the stream", 0, 0)
         log = await self._look()
@@ -112,6 +112,7 @@ class StreamSide:
         limits = await asyncio.to_thread(conversion.to_log, into / LOG, window_ms=self._window_ms, now_ms=now_ms)
         raw = {account: msgspec.Raw(state) for account, state in limits.items()}
         (into / (LOG + LIMITS)).write_bytes(msgspec.json.encode(raw))
+        return await asyncio.to_thread(counts, into / LOG)
 
     async def leave(self, move: Move) -> bool:
         """Close it; return whether it still holds what was copied."""
