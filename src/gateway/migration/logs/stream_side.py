@@ -21,12 +21,12 @@ from gateway.log.moves import Move
 from gateway.log.port import LogStatus
 from gateway.migration.logs.moving import Progress
 from gateway.migration.logs.sqlite_side import LIMITS, LOG, copy_beside, counts, is_empty, put
+from gateway.opening import PEOPLE
 
 QUIET_S: Final = 1.5
 """How long nobody may have read or written: whoever delivers writes once a second."""
 LOOK_S: Final = 0.1
 PATIENCE_S: Final = 5.0
-PEOPLE: Final = "people"
 
 _limits: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
