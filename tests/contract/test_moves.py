@@ -11,9 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import nats
 import pytest
+from click.testing import CliRunner, Result
 
+from gateway.cli import main
 from gateway.errors import LogError, LogLocked, LogUnavailable
 from gateway.event import Event, Origin, Profile, dump
 from gateway.log.engine import Engine
@@ -370,6 +373,33 @@ def test_a_log_whose_successor_is_lost_can_be_used_again(here: Places, engine: s
         assert await shown(here, other(engine)) == before
 
     play(story)
+
+
+def test_the_command_tells_what_it_did_and_takes_back_what_is_lost(here: Places) -> None:
+    logs = {
+        "sqlite": str(here.sqlite),
+        "jetstream": {"servers": [nats_server.shared().url], "stream": here.stream().stream},
+    }
+    sources = {"shop": {"vendor": "klaviyo", "credentials": [{"private_key": "pk_1"}]}}
+    for engine, log in logs.items():
+        config = {"log": {engine: log}, "sources": sources}
+        (here.folder / f"{engine}.yaml").write_bytes(msgspec.yaml.encode(config))
+
+    def run(*options: str) -> Result:
+        given = ["-c", str(here.folder / "sqlite.yaml"), "--config-to", str(here.folder / "jetstream.yaml"), *options]
+        return CliRunner().invoke(main, ["migrate-log", "--to", "jetstream", *given])
+
+    nothing = run()
+    assert (nothing.exit_code, nothing.output) == (1, f"gateway: there is no log at {here.sqlite}\n")
+    asyncio.run(filled(here, "sqlite"))
+    assert "can be moved once no gateway runs" in run("--dry-run").output
+    told = msgspec.json.decode(run("--json").stdout)
+    assert (told["state"], [target["missing"] for target in told["log"]["targets"]]) == ("moved", [0, 0])
+    assert "moved before" in run().output
+    asyncio.run(lose(here, "jetstream"))
+    assert run("--lost", "--dry-run").exit_code == 2
+    assert "can be used again, as it was left" in run("--lost").output
+    assert run("--dry-run").exit_code == 0
 
 
 async def lose(here: Places, engine: str) -> None:

@@ -135,16 +135,3 @@ def test_from_one_machine_to_several_and_back_with_a_target_down(shop: Shop) -> 
         assert set(vendor.keys().values()) == {1}
         assert vendor.lost(map(str, range(70))) == ({"7"} if target == "mail" else set())
         assert vendor.out_of_order() == []
-
-
-def test_what_cannot_be_moved_is_told_in_one_line(shop: Shop) -> None:
-    nothing = shop.migrate(shop.old, "jetstream", shop.one)
-    assert (nothing.returncode, nothing.stderr) == (
-        1,
-        f"gateway: there is no log at {shop.here.folder}/data/gateway.db\n",
-    )
-    turned = shop.migrate(shop.old, "sqlite", shop.one)
-    assert (turned.returncode, turned.stderr) == (
-        2,
-        "gateway: old.yaml names a log of sqlite, and should name one of jetstream\n",
-    )

@@ -55,8 +55,10 @@ def migrate_log(config_path: Path, kind: str, goal_path: Path, dry_run: bool, lo
     _check(source, config_path, "sqlite" if kind == "jetstream" else "jetstream")
     _check(goal, goal_path, kind)
     work = _Work(source, goal)
+    if lost and dry_run:
+        raise UsageError("--lost changes the old log; leave out --dry-run")
     if lost:
-        run(work.take_back())
+        run(work.take_back(json_output))
     else:
         run(work.look(json_output) if dry_run else work.move(json_output))
 
@@ -96,7 +98,7 @@ class _Work:
         state = _BEFORE if done.already else "moved"
         _show(done, state, json_output, seconds=round(time.monotonic() - begun, 1))
 
-    async def take_back(self) -> None:
+    async def take_back(self, json_output: bool) -> None:
         """Let the old log be used again."""
         async with contextlib.AsyncExitStack() as stack:
             source: Source = await self._side(stack, self._source)
@@ -104,9 +106,10 @@ class _Work:
             with contextlib.suppress(LogError):
                 goal = await self._side(stack, self._goal, looking=True)
             await take_back(source, goal)
-        click.echo(
-            f"{source.name} can be used again, as it was left; what came since is lost, and some may be sent twice"
-        )
+        if json_output:
+            as_json({"source": source.name, "state": "taken back"})
+        else:
+            click.echo(f"{source.name} can be used again, as it was left; what was sent since is sent again")
 
     async def _side(self, stack: contextlib.AsyncExitStack, config: Checked, *, looking: bool = False) -> Any:
         """Take hold of a configured log, or look at it."""

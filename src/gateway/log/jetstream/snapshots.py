@@ -1,7 +1,8 @@
 """Copies of a view in the servers' object store: a new node begins with the newest, and the stream stays short.
 
 One node at a time makes one. The stream is emptied up to the snapshot before the newest, so that there are two ways to
-begin; a stream that is getting full, up to the newest.
+begin; a stream that is getting full, up to the newest. A log that is moved to a stream becomes its first snapshot, and
+has known people kept beside it.
 """
 
 import asyncio
