@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from gateway.errors import LogError
+from gateway.errors import LogError, LogMoved
 from gateway.log import moves
 from gateway.log.moves import LOG_ID, MOVED_ID
 
@@ -136,7 +136,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if mark == MOVED_ID and (move := moves.read(connection)) is not None:
-        raise LogError(move.refusal(str(path)))
+        raise LogMoved(move.refusal(str(path)))
     if mark != LOG_ID and (tables or mark or version):
         raise LogError(f"{path} cannot be used as a log: it is another program's SQLite file")
     if version > len(MIGRATIONS):

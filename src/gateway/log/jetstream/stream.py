@@ -10,7 +10,7 @@ import nats.errors
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
-from gateway.errors import LogError
+from gateway.errors import LogError, LogMoved
 from gateway.log import moves
 from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.moves import Move
@@ -71,7 +71,7 @@ async def ready(
         mark = move_of(info)
         if mark is not None and mark.closed:
             if mark.id != move:
-                raise LogError(mark.refusal(settings.name))
+                raise LogMoved(mark.refusal(settings.name))
             return info
         return await _checked(jetstream, settings, info)
 

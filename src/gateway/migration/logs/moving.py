@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from gateway.errors import LogError
+from gateway.errors import LogError, LogMoved
 from gateway.log.moves import Move
 from gateway.log.port import LogStatus
 
@@ -177,15 +177,15 @@ async def _resumed(source: Source, goal: Goal, mark: Move | None) -> Move:
     there = await goal.mark()
     if mark is not None and mark.closed:
         if mark.state != "moved" or there is None or there.id != mark.id or there.state == "moved":
-            raise LogError(mark.refusal(source.name))
+            raise LogMoved(mark.refusal(source.name))
         return _Over if there.state == "arrived" else there
     if there is not None and there.state == "arriving":
         if there.other != source.name:
-            raise LogError(there.refusal(goal.name))
+            raise LogMoved(there.refusal(goal.name))
         return there
     came_back = there is not None and mark is not None and there.state == "moved" and there.id == mark.id
     if there is not None and there.closed and not came_back:
-        raise LogError(there.refusal(goal.name))
+        raise LogMoved(there.refusal(goal.name))
     if not came_back and not await goal.is_empty():
         raise LogError(f"{goal.name} holds events: a log can be moved only to where there is none")
     at = datetime.now(UTC).isoformat(timespec="seconds")
