@@ -1,12 +1,12 @@
 """All benchmarks, one after the other; names as arguments choose some.
 
-python -m benchmarks [accept] [translate] [routing] [expressions] [delivery] [log] [journal] [whole] [backlog]
+python -m benchmarks [accept] [translate] [routing] [expressions] [delivery] [log] [journal] [whole] [backlog] [moves]
 """
 
 import sys
 from collections.abc import Callable
 
-from benchmarks import accept, backlog, delivery, expressions, journal, log, routing, translate, whole
+from benchmarks import accept, backlog, delivery, expressions, journal, log, moves, routing, translate, whole
 
 ALL: dict[str, Callable[[], None]] = {
     "accept": accept.main,
@@ -18,6 +18,7 @@ ALL: dict[str, Callable[[], None]] = {
     "journal": journal.main,
     "whole": whole.main,
     "backlog": backlog.main,
+    "moves": moves.main,
 }
 
 

@@ -6,7 +6,8 @@ GatewayError
 │   └── AdapterError    an adapter cannot be found or does not load
 ├── LogError            the log
 │   ├── LogUnavailable  it cannot accept now (disk, backpressure): answer 503, try again
-│   └── LogLocked       another process owns it
+│   ├── LogLocked       another process owns it
+│   └── LogMoved        it cannot be used, because of a move
 ├── Withheld            an event that a target is not to get after all
 └── EncodeError         an event that a target can never take, whatever is retried
     └── ToldElsewhere   one that another event tells of
@@ -65,6 +66,10 @@ class LogUnavailable(LogError):
 
 class LogLocked(LogError, UsageError):
     """Another process holds the log; the message names it."""
+
+
+class LogMoved(LogError, UsageError):
+    """The log was moved, or is not whole yet; the message names the other one."""
 
 
 class Withheld(GatewayError):

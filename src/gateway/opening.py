@@ -11,8 +11,11 @@ from gateway import registry
 from gateway.config import Checked, JetStreamConfig
 from gateway.errors import LogLocked, UsageError
 from gateway.log.engine import Engine
+from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.sqlite import Retention, SqliteLog
 
+PEOPLE: Final = "people"
+"""The end of the name of the file that holds the directory of people, and what a stream keeps it under."""
 WORKERS: Final = 64
 """Processes of one machine that may accept at the same time."""
 
@@ -54,29 +57,49 @@ async def _open_stream(
     shared: bool,
 ) -> Engine:
     """Open a stream; of processes that share this machine each has a view of its own."""
-    try:
-        from gateway.log.jetstream.log import JetStreamLog, JetStreamSettings  # an extra
-    except ImportError as error:
-        raise UsageError(f"log.jetstream needs the extra 'jetstream' of this package: {error}") from None
+    needs_extra()
+    from gateway.log.jetstream.log import JetStreamLog
+
     view = Path(config.view)
     views = [view.with_name(f"{view.name}.worker-{number}") for number in range(1, WORKERS + 1)] if shared else [view]
     for place in views:
-        settings = JetStreamSettings(
-            servers=tuple(config.servers),
-            view=place,
-            stream=config.stream,
-            replicas=config.replicas,
-            user=config.user,
-            password=config.password,
-            token=config.token,
-            credentials=None if config.credentials is None else Path(config.credentials),
-            max_bytes=config.bytes,
-        )
+        settings = stream_settings(config, place)
         try:
-            return await JetStreamLog.open(
+            log = await JetStreamLog.open(
                 settings, role=role, retention=retention, duplicate_window_s=window_s, minters=registry.minters()
             )
         except LogLocked:
             if place is views[-1]:
                 raise
+        else:
+            if role != "inspect":
+                await log.bring(PEOPLE, Path(f"{view}.{PEOPLE}"))
+            return log
     raise AssertionError("there is a view")
+
+
+def needs_extra() -> None:
+    """Refuse to go on without what a stream needs.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        import nats  # noqa: F401  # an extra
+    except ImportError as error:
+        raise UsageError(f"log.jetstream needs the extra 'jetstream' of this package: {error}") from None
+
+
+def stream_settings(config: JetStreamConfig, view: Path) -> JetStreamSettings:
+    """Return where a configured stream is, for a node with this view."""
+    return JetStreamSettings(
+        servers=tuple(config.servers),
+        view=view,
+        stream=config.stream,
+        replicas=config.replicas,
+        user=config.user,
+        password=config.password,
+        token=config.token,
+        credentials=None if config.credentials is None else Path(config.credentials),
+        max_bytes=config.bytes,
+    )

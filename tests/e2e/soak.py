@@ -1,10 +1,11 @@
-"""The long forms of what the suite does shortly: ``scripts/soak crash``, ``limits``, ``sick`` and ``journal``.
+"""The long forms of what the suite does shortly: ``scripts/soak crash``, ``limits``, ``sick``, ``journal``, ``moves``.
 
 They print what they found, and end with 1 when a promise was broken.
 """
 
 import argparse
 import asyncio
+import itertools
 import os
 import random
 import sys
@@ -18,6 +19,8 @@ from gateway import registry
 from gateway.adapter import Adapter
 from tests.contract.cluster_run import TROUBLES, ClusterRun
 from tests.contract.log_harness import CLUSTER, ClusterHarness
+from tests.contract.move_child import killed_on_its_way
+from tests.contract.move_run import ENGINES, Places
 from tests.contract.nats_server import Cluster
 from tests.e2e.crash_rounds import Rounds, rounds
 from tests.e2e.harness import world
@@ -123,6 +126,20 @@ def journal(options: argparse.Namespace) -> None:
             cluster.kill()
 
 
+# --- moves -----------------------------------------------------------------------------------------------
+
+
+def moves(options: argparse.Namespace) -> None:
+    """Kill moves of a log from one engine to the other before any of their steps, round after round."""
+    draw = random.Random(options.seed)
+    for number in range(options.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            engine = ENGINES[number % 2]
+            steps = itertools.count(1) if number < 2 else [*sorted(draw.sample(range(1, 30), 8)), 1000]
+            answers = killed_on_its_way(Places(Path(folder)), engine, steps, meanwhile=range(0, 100, 3))
+        print(f"from {engine}: killed {answers.count('killed')} times", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     """Run as a command."""
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
@@ -144,6 +161,10 @@ def main() -> None:
     servers.add_argument("--rounds", type=int, default=50)
     servers.add_argument("--seed", type=int, default=int(time.time()))
     servers.set_defaults(command=journal)
+    moving = commands.add_parser("moves", help="kill moves of a log from one engine to the other")
+    moving.add_argument("--rounds", type=int, default=20)
+    moving.add_argument("--seed", type=int, default=int(time.time()))
+    moving.set_defaults(command=moves)
     options = parser.parse_args()
     try:
         options.command(options)

@@ -10,6 +10,7 @@ from gateway.errors import (
     GatewayError,
     LogError,
     LogLocked,
+    LogMoved,
     Problem,
     UsageError,
 )
@@ -31,7 +32,7 @@ def test_a_config_error_tells_all_problems() -> None:
     assert str(error) == "a.yaml:1:1: one\nb.yaml:2:2: two"
 
 
-@pytest.mark.parametrize("kind", [ConfigError, AdapterError, LogLocked])
+@pytest.mark.parametrize("kind", [ConfigError, AdapterError, LogLocked, LogMoved])
 def test_what_a_person_must_change_is_a_usage_error(kind: type[Exception]) -> None:
     assert issubclass(kind, UsageError)
 

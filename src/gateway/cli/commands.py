@@ -12,7 +12,7 @@ import click
 
 NAMES: Final = (
     "demo", "serve", "reload", "check", "explain", "translate", "status", "tail", "dead", "replay", "forget",
-    "adapters", "sandbox", "new-adapter",
+    "migrate-log", "adapters", "sandbox", "new-adapter",
 )  # fmt: skip
 """In the order in which help lists them."""
 

@@ -5,10 +5,9 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from gateway.errors import LogError
-
-APPLICATION_ID: Final = 0x47574C47
-"""Marks a SQLite file as a gateway log ("GWLG")."""
+from gateway.errors import LogError, LogMoved
+from gateway.log import moves
+from gateway.log.moves import LOG_ID, MOVED_ID
 
 BUSY_S: Final = 10.0
 """Seconds to wait for another process's transaction."""
@@ -115,7 +114,7 @@ def prepare(path: Path) -> None:
     """Create the file, or bring it to this program's version. The caller holds the file's setup lock.
 
     Raises:
-        LogError: it is no log, is corrupt, cannot be written, or was written by a newer program.
+        LogError: it is no log, is corrupt, cannot be written, was moved, or was written by a newer program.
     """
     fresh = not path.exists()
     try:
@@ -129,14 +128,16 @@ def prepare(path: Path) -> None:
     except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes garbage in its messages
         raise LogError(f"{path} cannot be used as a log: {error}") from error
     if fresh:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if mark != APPLICATION_ID and (tables or mark or version):
+    if mark == MOVED_ID and (move := moves.read(connection)) is not None:
+        raise LogMoved(move.refusal(str(path)))
+    if mark != LOG_ID and (tables or mark or version):
         raise LogError(f"{path} cannot be used as a log: it is another program's SQLite file")
     if version > len(MIGRATIONS):
         raise LogError(
@@ -153,7 +154,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
             for statement in statements:
                 connection.execute(statement)
         if version < len(MIGRATIONS):
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA application_id={LOG_ID}")
             connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
@@ -162,7 +163,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new file's name survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:

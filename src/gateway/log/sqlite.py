@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self, TypeVar, TypeVarTuple
 
 from gateway.errors import LogError, LogUnavailable
-from gateway.log import dedupe, once, reader, schema
+from gateway.log import dedupe, moves, once, reader, schema
 from gateway.log.checkpoint import Checkpointer, wal_bytes
 from gateway.log.dedupe import Duplicates
 from gateway.log.engine import Engine
@@ -17,7 +17,7 @@ from gateway.log.locks import Locks, setup_lock
 from gateway.log.operations import Operation
 from gateway.log.people import DirectoryFile, Minter
 from gateway.log.permissions import PermissionsFile
-from gateway.log.port import Entry, Role
+from gateway.log.port import Entry, Record, Role
 from gateway.log.prune import Pruner, Retention
 from gateway.log.store import Appender
 from gateway.log.timing import Timing
@@ -37,6 +37,8 @@ class _Parts(NamedTuple):
     writer: Writer
     duplicates: Duplicates
     pruner: Pruner
+    gaps: int
+    """The place up to which places have gaps."""
 
 
 class SqliteLog(Engine):
@@ -52,7 +54,7 @@ class SqliteLog(Engine):
         max_pending: int,
     ) -> None:
         self._path = path
-        self._locks, self._writer, self._duplicates, self._pruner = parts
+        self._locks, self._writer, self._duplicates, self._pruner, self._gaps = parts
         super().__init__(clock, wakes)
         self._max_pending = max_pending
         self._closed = False
@@ -93,7 +95,7 @@ class SqliteLog(Engine):
         stores = role in ("all", "ingest")
         duplicates = Duplicates(duplicate_window_s if stores else 0, max_duplicate_keys)
         locks = Locks()
-        await asyncio.to_thread(_claim, path, role, locks, duplicates, shared_ingest=shared_ingest, now=clock())
+        gaps = await asyncio.to_thread(_claim, path, role, locks, duplicates, shared_ingest=shared_ingest, now=clock())
         pruner = Pruner(retention or Retention(), clock)
         wakes: list[Callable[[], None]] = []
         writer = Writer(
@@ -103,7 +105,7 @@ class SqliteLog(Engine):
             lambda: _call_all(wakes),
             _chores(role, pruner, duplicates, clock),
         )
-        return cls(path, role, _Parts(locks, writer, duplicates, pruner), wakes, clock, max_pending_bytes)
+        return cls(path, role, _Parts(locks, writer, duplicates, pruner, gaps), wakes, clock, max_pending_bytes)
 
     # --- storing -----------------------------------------------------------------------------------------
 
@@ -120,6 +122,11 @@ class SqliteLog(Engine):
             raise LogUnavailable(f"{self._path}: {writer.waiting} bytes wait to be stored")
         if entries:
             await writer.append(entries, size)
+
+    async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:
+        return await self._ask(
+            reader.read_over_gaps if after < self._gaps else reader.read, target, after, limit, max_bytes
+        )
 
     # --- the whole ---------------------------------------------------------------------------------------
 
@@ -194,8 +201,8 @@ class SqliteLog(Engine):
         self._locks.release()
 
 
-def _claim(path: Path, role: Role, locks: Locks, duplicates: Duplicates, *, shared_ingest: bool, now: float) -> None:
-    """Take the locks, bring the file up to date and read the duplicate keys."""
+def _claim(path: Path, role: Role, locks: Locks, duplicates: Duplicates, *, shared_ingest: bool, now: float) -> int:
+    """Take the locks, bring the file up to date and read the duplicate keys; return up to where places have gaps."""
     if role == "inspect" and not path.exists():
         raise LogError(f"there is no log at {path}")
     try:
@@ -205,6 +212,8 @@ def _claim(path: Path, role: Role, locks: Locks, duplicates: Duplicates, *, shar
             schema.prepare(path)
             with closing(schema.connect(path, read_only=True)) as connection:
                 duplicates.follow(connection, int(now * 1000))
+                move = moves.read(connection)
+                return move.place if move else 0
     except (OSError, sqlite3.Error) as error:
         locks.release()
         raise LogError(f"{path} cannot be used as a log: {error}") from error

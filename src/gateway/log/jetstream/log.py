@@ -99,6 +99,7 @@ class JetStreamLog(Engine):
         max_pending_bytes: int = 64 << 20,
         clock: Callable[[], float] | None = None,
         minters: Mapping[str, Minter | None] | None = None,
+        move: str | None = None,
     ) -> Self:
         """Open a log, making the stream and this node's view if need be, and wait until the view is up to date.
 
@@ -111,6 +112,7 @@ class JetStreamLog(Engine):
             max_pending_bytes: bodies that wait to be stored; beyond it `append` refuses.
             clock: Unix seconds; None: this machine's, and for the time of an event that of the stream.
             minters: by vendor, what makes ids of new people; the same on every node. None: nobody is learnt.
+            move: by which the log may have been closed all the same, to be looked into.
 
         Raises:
             LogLocked: another process of this machine uses the view.
@@ -121,17 +123,17 @@ class JetStreamLog(Engine):
         path = settings.view if role != "inspect" else _path_beside(settings.view)
         log = cls(settings, role, limits, clock, path, minters)
         try:
-            await log._start()
+            await log._start(move)
         except BaseException:
             await log.close()
             raise
         return log
 
-    async def _start(self) -> None:
+    async def _start(self, move: str | None) -> None:
         connection = await Connection.open(self._settings)
         self._parts.push_async_callback(connection.close)
         self._connection = connection
-        identity = await stream.ready(connection.jetstream, self._settings, create=self._role != "inspect")
+        identity = await stream.ready(connection.jetstream, self._settings, create=self._role != "inspect", move=move)
         self._identity = identity
         self._snapshots = Snapshots(connection, self._settings, identity)
         await self._claim_view()
@@ -284,6 +286,18 @@ class JetStreamLog(Engine):
             LogError: it could not be made.
         """
         return await self._snapshots.make(self._path)
+
+    async def bring(self, name: str, into: Path) -> None:
+        """Begin a file of this node with what a move has kept for all; see `Snapshots.bring`."""
+        await self._snapshots.bring(name, into)
+
+    async def copy(self, into: Path) -> None:
+        """Write a copy of the view to a file.
+
+        Raises:
+            LogError: it cannot be read, or the copy not be written.
+        """
+        await asyncio.to_thread(view.copy, self._path, into)
 
     @property
     def fault(self) -> str | None:

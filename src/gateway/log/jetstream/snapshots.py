@@ -1,10 +1,13 @@
 """Copies of a view in the servers' object store: a new node begins with the newest, and the stream stays short.
 
 One node at a time makes one. The stream is emptied up to the snapshot before the newest, so that there are two ways to
-begin; a stream that is getting full, up to the newest.
+begin; a stream that is getting full, up to the newest. A log that is moved to a stream becomes its first snapshot, and
+has known people kept beside it.
 """
 
 import asyncio
+import io
+import secrets
 import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
@@ -33,6 +36,13 @@ _BLOCK: Final = 1 << 20
 _LEVEL: Final = 1
 _KEY: Final = "snapshot"
 
+Tell = Callable[[str, int, int], None]
+"""Told what is done with a file, up to which byte, and how many it has."""
+
+
+def untold(what: str, done: int, of: int) -> None:
+    """Tell nobody."""
+
 
 class Snapshots:
     """The snapshots of one stream.
@@ -57,11 +67,10 @@ class Snapshots:
         """Return up to which messages there are snapshots, the newest first."""
         try:
             async with asyncio.timeout(LIST_S):
-                store = await self._jetstream.object_store(self._bucket)
-                found = await store.list()
+                found = await _listed(await self._jetstream.object_store(self._bucket))
         except NotFoundError:
             return []
-        names = [str(one.name).rpartition("-") for one in found if not one.deleted]
+        names = [str(one.name).rpartition("-") for one in found]
         return sorted((int(place) for identity, _, place in names if identity == self._identity), reverse=True)
 
     async def fetch(self, sequence: int, into: Path) -> None:
@@ -70,19 +79,12 @@ class Snapshots:
         Raises:
             LogError: it is not whole.
         """
-        packed = into.with_name(f"{into.name}.packed")
         try:
-            store = await self._jetstream.object_store(self._bucket)
-            with packed.open("wb") as file:
-                async with asyncio.timeout(LEASE_S):
-                    await store.get(self._name(sequence), writeinto=file)
-            await asyncio.to_thread(_unpack, packed, into)
+            await self._get(self._name(sequence), into)
             if await asyncio.to_thread(view.sequence_of, into) != (sequence, self._identity):
                 raise LogError("it is another one")
         except (JetStreamError, nats.errors.Error, TimeoutError, OSError, zlib.error) as error:
             raise LogError(f"snapshot {sequence} cannot be used: {self._settings.redacted(error)}") from error
-        finally:
-            packed.unlink(missing_ok=True)
 
     async def due(self) -> bool:
         """Tell whether enough has come since the newest one, or the stream is getting full."""
@@ -107,22 +109,93 @@ class Snapshots:
             if not await self._claimed():
                 return None
             copy = path.with_name(f"{path.name}.snapshot")
-            packed = path.with_name(f"{path.name}.snapshot.packed")
-            with _removed(copy, packed):
+            with _removed(copy):
                 async with asyncio.timeout(LEASE_S):
-                    sequence = await self._save(path, copy, packed)
+                    sequence = await self._save(path, copy)
             await self._release()
         except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
             raise LogError(f"no snapshot could be made: {self._settings.redacted(error)}") from error
         return sequence
 
-    async def _save(self, path: Path, copy: Path, packed: Path) -> int:
+    async def begin_with(self, path: Path, tell: Tell) -> None:
+        """Make a whole view's file the one snapshot of a stream that is closed, and begin the stream after it.
+
+        Args:
+            path: the view.
+            tell: told what is done.
+
+        Raises:
+            LogError: it could not be kept.
+        """
+        sequence, _ = await asyncio.to_thread(view.sequence_of, path)
+        try:
+            await self._sweep()
+            await self._put(self._name(sequence), path, tell)
+            await self._empty(sequence)
+        except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
+            raise LogError(f"no snapshot could be made: {self._settings.redacted(error)}") from error
+
+    async def _put(self, name: str, path: Path, tell: Tell = untold) -> None:
+        packed = path.with_name(f"{path.name}.packed")
+        with _removed(packed):
+            await asyncio.to_thread(_pack, path, packed, tell)
+            store = await self._store()
+            with _Told(packed, "sending", tell) as file:
+                await store.put(name, file)
+
+    async def _sweep(self) -> None:
+        """Remove what earlier attempts have left: snapshots, and pieces that belong to nothing."""
+        store = await self._store()
+        for old in await self.newest():
+            await self._delete(store, self._name(old))
+        named = {one.nuid for one in await _listed(store)}
+        pieces = f"$O.{self._bucket}.C."
+        bucket = await self._jetstream.stream_info(f"OBJ_{self._bucket}", subjects_filter=f"{pieces}>")
+        for subject in bucket.state.subjects or {}:
+            if subject.removeprefix(pieces) not in named:
+                await self._jetstream.purge_stream(f"OBJ_{self._bucket}", subject=subject)
+
+    async def keep(self, name: str, path: Path) -> None:
+        """Keep another file beside the snapshots, for nodes that begin.
+
+        Raises:
+            LogError: it could not be kept.
+        """
+        try:
+            await self._put(f"{name}-{self._identity}", path)
+        except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
+            raise LogError(f"{name} could not be kept: {self._settings.redacted(error)}") from error
+
+    async def bring(self, name: str, into: Path) -> None:
+        """Make a file what is kept beside the snapshots under a name, unless it is there or nothing is kept.
+
+        Raises:
+            LogError: it cannot be read or written.
+        """
+        if await asyncio.to_thread(into.exists):
+            return
+        brought = into.with_name(f"{into.name}.{secrets.token_hex(4)}")
+        try:
+            with _removed(brought), suppress(NotFoundError):
+                await self._get(f"{name}-{self._identity}", brought)
+                brought.replace(into)
+        except (JetStreamError, nats.errors.Error, TimeoutError, OSError, zlib.error) as error:
+            raise LogError(f"{into} cannot be made: {self._settings.redacted(error)}") from error
+
+    async def _get(self, name: str, into: Path) -> None:
+        packed = into.with_name(f"{into.name}.packed")
+        with _removed(packed):
+            store = await self._jetstream.object_store(self._bucket)
+            with packed.open("wb") as file:
+                async with asyncio.timeout(LEASE_S):
+                    await store.get(name, writeinto=file)
+            await asyncio.to_thread(_unpack, packed, into)
+
+    async def _save(self, path: Path, copy: Path) -> int:
         await asyncio.to_thread(view.copy, path, copy)
         sequence, _ = await asyncio.to_thread(view.sequence_of, copy)
-        await asyncio.to_thread(_pack, copy, packed)
+        await self._put(self._name(sequence), copy)
         store = await self._store()
-        with packed.open("rb") as file:
-            await store.put(self._name(sequence), file)
         there = await self.newest()
         for old in there[KEPT:]:
             await self._delete(store, self._name(old))
@@ -188,6 +261,14 @@ class Snapshots:
                 raise error from None
 
 
+async def _listed(store: ObjectStore) -> list[api.ObjectInfo]:
+    """Return what is in a store."""
+    try:
+        return [one for one in await store.list() if not one.deleted]
+    except NotFoundError:  # it is empty
+        return []
+
+
 @contextmanager
 def _removed(*paths: Path) -> Iterator[None]:
     try:
@@ -197,12 +278,30 @@ def _removed(*paths: Path) -> Iterator[None]:
             view.remove(path)
 
 
-def _pack(path: Path, into: Path) -> None:
+def _pack(path: Path, into: Path, tell: Tell) -> None:
     squeeze = zlib.compressobj(_LEVEL)
-    with path.open("rb") as source, into.open("wb") as target:
+    with _Told(path, "packing", tell) as source, into.open("wb") as target:
         for block in _blocks(source):
             target.write(squeeze.compress(block))
         target.write(squeeze.flush())
+
+
+class _Told(io.BufferedReader):
+    """A file whose reading is told."""
+
+    def __init__(self, path: Path, what: str, tell: Tell) -> None:
+        super().__init__(io.FileIO(path))
+        self._what, self._size, self._tell = what, path.stat().st_size, tell
+
+    def read(self, size: int | None = -1) -> bytes:
+        block = super().read(size)
+        self._tell(self._what, self.tell(), self._size)
+        return block
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        self._tell(self._what, self.tell(), self._size)
+        return count
 
 
 def _unpack(path: Path, into: Path) -> None:

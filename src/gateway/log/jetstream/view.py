@@ -23,7 +23,7 @@ from gateway.log.people import READ_BYTES, READ_EVENTS
 from gateway.log.port import Entry
 from gateway.log.store import Appender
 
-_TABLES: Final = (
+TABLES: Final = (
     # Up to which message of which stream everything is done, and the latest time of an append in Unix milliseconds.
     "CREATE TABLE IF NOT EXISTS applied (sequence INTEGER NOT NULL, at INTEGER NOT NULL, stream TEXT NOT NULL)",
     # The number of each node's last message, so that one that was stored twice is done once.
@@ -32,6 +32,9 @@ _TABLES: Final = (
     """,
     *owners.TABLES,
 )
+"""What a view has and an embedded log has not."""
+NAMES: Final = ("applied", "nodes", "beats", "owners", "limits")
+"""Of these tables."""
 _NODES_KEPT_MS: Final = 7 * 86_400_000
 _GARBAGE: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _NOT_ITS_OWN: Final = (sqlite3.OperationalError, sqlite3.InternalError, MemoryError)
@@ -302,7 +305,7 @@ def _open(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint=2000")
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-    for statement in _TABLES:
+    for statement in TABLES:
         connection.execute(statement)
     connection.execute("INSERT INTO applied SELECT 0, 0, '' WHERE NOT EXISTS (SELECT 1 FROM applied)")
     _learn_permissions(connection)
