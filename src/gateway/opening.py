@@ -14,8 +14,6 @@ from gateway.log.engine import Engine
 from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.sqlite import Retention, SqliteLog
 
-PEOPLE: Final = "people"
-"""The end of the name of the file that holds the directory of people, and what a stream keeps it under."""
 WORKERS: Final = 64
 """Processes of one machine that may accept at the same time."""
 
@@ -65,16 +63,12 @@ async def _open_stream(
     for place in views:
         settings = stream_settings(config, place)
         try:
-            log = await JetStreamLog.open(
+            return await JetStreamLog.open(
                 settings, role=role, retention=retention, duplicate_window_s=window_s, minters=registry.minters()
             )
         except LogLocked:
             if place is views[-1]:
                 raise
-        else:
-            if role != "inspect":
-                await log.bring(PEOPLE, Path(f"{view}.{PEOPLE}"))
-            return log
     raise AssertionError("there is a view")
 
 

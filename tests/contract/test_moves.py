@@ -18,11 +18,10 @@ from click.testing import CliRunner, Result
 
 from gateway.cli import main
 from gateway.errors import LogError, LogLocked, LogUnavailable
-from gateway.event import Event, Origin, Profile, dump
+from gateway.event import ConsentChange, Event, Origin, Profile, dump
 from gateway.log.engine import Engine
 from gateway.log.jetstream.log import JetStreamLog
-from gateway.log.people import Directory
-from gateway.log.port import Role, Settlement
+from gateway.log.port import Entry, Role, Settlement
 from gateway.log.prune import Retention
 from gateway.migration.logs import look, sqlite_side, stream_side, take_back
 from tests.contract import nats_server
@@ -137,26 +136,41 @@ def _cut(keys: bytes) -> list[bytes]:
     return [keys[start : start + 16] for start in range(0, len(keys), 16)]
 
 
-async def ask(here: Places, engine: str, number: int = 0, *, first: bool = False) -> str | None:
-    """Return under which id a gateway knows Ann by her address alone; the first time it meets her."""
-    log = await here.open(engine, number=number, retention=Retention(seconds=0))
-    path = beside(here.sqlite if engine == "sqlite" else here.stream(number).view, "people")
-    if isinstance(log, JetStreamLog):
-        await log.bring("people", path)
-    directory = await Directory.open(path, log, {"shop": lambda seed: f"made of {seed[5:]}"})
-    if first:
-        origin = Origin(name="shop", vendor="klaviyo", endpoint="events")
-        moment = datetime(2026, 11, 21, tzinfo=UTC)
-        ann = Profile(user_id="ann", email="ann@example.com")
-        met = Event(id="e", kind="track", name="Seen", received_at=moment, source=origin, profile=ann)
-        await log.append([entry("e", body=dump(met))])
+ANN = Profile(user_id="ann", email="ann@example.com")
+VENDORS = {"klaviyo": lambda seed: f"made of {seed[5:]}"}
+
+
+def told(number: int, profile: Profile, *changes: ConsentChange) -> Entry:
+    """Return an event of a person, to be stored."""
+    origin = Origin(name="shop", vendor="klaviyo", endpoint="events")
+    moment = datetime(2026, 11, 21, minute=number, tzinfo=UTC)
+    event = Event(
+        id=f"e{number}", kind="track", name="Seen", received_at=moment, source=origin, profile=profile, consent=changes
+    )
+    return entry(f"e{number}", body=dump(event))
+
+
+async def know(here: Places, engine: str, number: int = 0, *events: Entry, forget: bool = True) -> tuple[Any, ...]:
+    """Have a gateway take events; return under which id it knows Ann by her address alone, and if mails are allowed.
+
+    Args:
+        forget: whether the log keeps none of the events, so that what is known is not to be had from them.
+    """
+    more: dict[str, Any] = {"minters": VENDORS} if engine == "jetstream" else {}
+    log = await here.open(engine, number=number, retention=Retention(seconds=0), **more)
+    directory, permissions = await log.directory({"shop": VENDORS["klaviyo"]}), await log.permissions()
+    await log.append(events)
     await directory.catch_up()
-    found = directory.people("shop").find(Profile(email="ann@example.com"))
+    await permissions.catch_up()
+    known = directory.people("shop").find(Profile(email="ann@example.com"))
+    allowed = permissions.last_word(ANN, "email")
     await directory.close()
-    await log.prune()
-    assert await log.scan(0, 10, 1 << 20) == []
+    await permissions.close()
+    if forget:
+        await log.prune()
+        assert await log.scan(0, 10, 1 << 20) == []
     await log.close()
-    return found
+    return known, allowed
 
 
 LIMITS = {"acme": {"at": 5.0, "clean": True, "slots": {"w": [[7.0, 3]]}, "pauses": {}}}
@@ -176,15 +190,32 @@ def receipts(path: Path, *words: str) -> list[Any]:
         return [word for (word,) in connection.execute("SELECT word FROM said")]
 
 
-def test_people_whom_the_log_no_longer_tells_of_are_known_to_every_node_and_back(here: Places) -> None:
+def test_what_the_log_no_longer_tells_of_people_is_known_to_every_node_and_back(here: Places) -> None:
     async def story() -> None:
-        known = await ask(here, "sqlite", first=True)
-        assert known == "made of user_id\x1fann"
+        yes, no = (ConsentChange(channel="email", granted=granted) for granted in (True, False))
+        known = await know(here, "sqlite", 0, told(1, ANN, yes))
+        assert known == ("made of user_id\x1fann", True)
         await here.move("sqlite")
-        assert [await ask(here, "jetstream", number) for number in (0, 1)] == [known, known]
+        assert [await know(here, "jetstream", number) for number in (0, 1)] == [known, known]
+        assert await know(here, "jetstream", 1, told(2, ANN, no)) == (known[0], False)
         shutil.rmtree(here.sqlite.parent)  # on another machine
         await here.move("jetstream")
-        assert await ask(here, "sqlite") == known
+        assert await know(here, "sqlite") == (known[0], False)
+
+    play(story)
+
+
+def test_what_nobody_has_learnt_before_the_move_is_learnt_after_it(here: Places) -> None:
+    async def story() -> None:
+        log = await here.open("sqlite")
+        await log.append([told(1, ANN, ConsentChange(channel="email", granted=True))])
+        await log.close()
+        await here.move("sqlite")
+        log = await here.open("jetstream", minters=VENDORS)
+        await log.append([told(2, Profile(user_id="ann", email="ann@example.com", phone="+15550001"))])
+        await log.close()
+        await here.move("jetstream")
+        assert await know(here, "sqlite", forget=False) == ("made of user_id\x1fann", True)
 
     play(story)
 

@@ -82,11 +82,8 @@ class PermissionsFile:
     def __init__(self, path: Path, log: Followed) -> None:
         self._path = path
         self._log = log
-        self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute(TABLE)
-        self._connection.executescript(_PLACE)
-        (self._place,) = self._connection.execute("SELECT at FROM place").fetchone()
+        self._connection = connect(path)
+        self._place = place(self._connection)
         self._following = asyncio.Lock()
         self._holding: asyncio.Task[None] | None = None
 
@@ -123,18 +120,18 @@ class PermissionsFile:
 
     def _learn(self, rows: Sequence[tuple[int, bytes]]) -> None:
         said = [row for _, body in rows if MARK in body for row in _said(body)]
-        place = rows[-1][0]
+        last = rows[-1][0]
         try:
             if said:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.executemany(_SAY, said)
-                self._connection.execute("UPDATE place SET at = ?", (place,))
+                move(self._connection, last)
                 self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise LogError(f"{self._path} cannot be written: {error}") from error
-        self._place = place
+        self._place = last
 
     async def _follow_idly(self) -> None:
         loop = asyncio.get_running_loop()
@@ -149,7 +146,7 @@ class PermissionsFile:
 
     async def _hold(self) -> None:
         with suppress(sqlite3.Error):
-            self._connection.execute("UPDATE place SET at = ?", (self._place,))
+            move(self._connection, self._place)
         await self._log.hold(HOLD, self._place)
 
     async def close(self) -> None:
@@ -162,6 +159,26 @@ class PermissionsFile:
             await self._hold()
         async with self._following:
             self._connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection to the file beside a log, made if need be."""
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(TABLE)
+    connection.executescript(_PLACE)
+    return connection
+
+
+def place(connection: sqlite3.Connection) -> int:
+    """Return up to where the log is known in such a file."""
+    (at,) = connection.execute("SELECT at FROM place").fetchone()
+    return int(at)
+
+
+def move(connection: sqlite3.Connection, at: int) -> None:
+    """Say up to where the log is known in such a file."""
+    connection.execute("UPDATE place SET at = ?", (at,))
 
 
 def last_word(connection: sqlite3.Connection, profile: Profile, channel: str, group: str | None = None) -> bool | None:

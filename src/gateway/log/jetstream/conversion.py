@@ -1,7 +1,8 @@
 """An embedded log made into a view of a stream, and a view into an embedded log, in a file of their own.
 
 Both have the same tables; places, counts, what waits and what is dead stay as they are. What differs: where clients'
-own keys are kept (`gateway.log.dedupe` against `gateway.log.once`), who holds back pruning, and what a view alone has.
+own keys are kept (`gateway.log.dedupe` against `gateway.log.once`), who holds back pruning, what a view alone has, and
+known people and permissions (`gateway.log.jetstream.knowledge`).
 """
 
 import sqlite3
@@ -13,7 +14,7 @@ from typing import Final, TypeVar
 from gateway.errors import LogError
 from gateway.log import moves, owners, schema, store, targets
 from gateway.log.dedupe import KEY_BYTES
-from gateway.log.jetstream import view
+from gateway.log.jetstream import knowledge, view
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ def to_view(
     """Make a copy of an embedded log a view that has done everything up to a message.
 
     Args:
-        path: the copy.
+        path: the copy, with what stands beside it.
         stream: what tells the stream from another of the same name.
         sequence: its next message's places are beyond all that the log has.
         window_ms: how long the log remembered a client's own key.
@@ -47,6 +48,7 @@ def to_view(
         _let_go(connection)
         for statement in view.TABLES:
             connection.execute(statement)
+        knowledge.into_view(connection, path)
         newest = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         connection.execute("INSERT INTO applied VALUES (?, ?, ?)", (sequence, newest[0] if newest else 0, stream))
         connection.executemany("INSERT INTO limits VALUES (?, ?)", list(limits.items()))
@@ -55,7 +57,7 @@ def to_view(
 
 
 def to_log(path: Path, *, window_ms: int, now_ms: int) -> dict[str, bytes]:
-    """Make a copy of a view an embedded log; return limits by account.
+    """Make a copy of a view an embedded log, and what stands beside that; return limits by account.
 
     Args:
         path: the copy.
@@ -70,7 +72,8 @@ def to_log(path: Path, *, window_ms: int, now_ms: int) -> dict[str, bytes]:
         _once_to_keys(connection, window_ms, now_ms)
         _let_go(connection)
         limits = owners.limits(connection)
-        for name in view.NAMES:
+        knowledge.out_of_view(connection, path, now_ms)
+        for name in (*view.NAMES, *knowledge.TABLES):
             connection.execute(f"DROP TABLE {name}")
         return limits
 

@@ -287,10 +287,6 @@ class JetStreamLog(Engine):
         """
         return await self._snapshots.make(self._path)
 
-    async def bring(self, name: str, into: Path) -> None:
-        """Begin a file of this node with what a move has kept for all; see `Snapshots.bring`."""
-        await self._snapshots.bring(name, into)
-
     async def copy(self, into: Path) -> None:
         """Write a copy of the view to a file.
 

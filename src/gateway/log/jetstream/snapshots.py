@@ -1,13 +1,11 @@
 """Copies of a view in the servers' object store: a new node begins with the newest, and the stream stays short.
 
 One node at a time makes one. The stream is emptied up to the snapshot before the newest, so that there are two ways to
-begin; a stream that is getting full, up to the newest. A log that is moved to a stream becomes its first snapshot, and
-has known people kept beside it.
+begin; a stream that is getting full, up to the newest. A log that is moved to a stream becomes its first snapshot.
 """
 
 import asyncio
 import io
-import secrets
 import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
@@ -154,33 +152,6 @@ class Snapshots:
         for subject in bucket.state.subjects or {}:
             if subject.removeprefix(pieces) not in named:
                 await self._jetstream.purge_stream(f"OBJ_{self._bucket}", subject=subject)
-
-    async def keep(self, name: str, path: Path) -> None:
-        """Keep another file beside the snapshots, for nodes that begin.
-
-        Raises:
-            LogError: it could not be kept.
-        """
-        try:
-            await self._put(f"{name}-{self._identity}", path)
-        except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
-            raise LogError(f"{name} could not be kept: {self._settings.redacted(error)}") from error
-
-    async def bring(self, name: str, into: Path) -> None:
-        """Make a file what is kept beside the snapshots under a name, unless it is there or nothing is kept.
-
-        Raises:
-            LogError: it cannot be read or written.
-        """
-        if await asyncio.to_thread(into.exists):
-            return
-        brought = into.with_name(f"{into.name}.{secrets.token_hex(4)}")
-        try:
-            with _removed(brought), suppress(NotFoundError):
-                await self._get(f"{name}-{self._identity}", brought)
-                brought.replace(into)
-        except (JetStreamError, nats.errors.Error, TimeoutError, OSError, zlib.error) as error:
-            raise LogError(f"{into} cannot be made: {self._settings.redacted(error)}") from error
 
     async def _get(self, name: str, into: Path) -> None:
         packed = into.with_name(f"{into.name}.packed")

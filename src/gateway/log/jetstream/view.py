@@ -308,7 +308,7 @@ def _open(path: Path) -> sqlite3.Connection:
     for statement in TABLES:
         connection.execute(statement)
     connection.execute("INSERT INTO applied SELECT 0, 0, '' WHERE NOT EXISTS (SELECT 1 FROM applied)")
-    _learn_permissions(connection)
+    _with_permissions(connection)
     if not _has(connection, "people"):
         _in_one(connection, lambda: [connection.execute(statement) for statement in people_store.TABLES])
     return connection
@@ -330,14 +330,19 @@ def _in_one(connection: sqlite3.Connection, work: Callable[[], Any]) -> None:
         raise
 
 
-def _learn_permissions(connection: sqlite3.Connection) -> None:
+def learn_permissions(connection: sqlite3.Connection, after: int = 0) -> None:
+    """Learn the permissions that the events behind a place speak of; within an open transaction."""
+    for (body,) in connection.execute("SELECT body FROM events WHERE seq > ? ORDER BY seq", (after,)):
+        if permissions.MARK in body:
+            _alone(connection, permissions.learn, body)
+
+
+def _with_permissions(connection: sqlite3.Connection) -> None:
     """Make the table of permissions of a file that has none, out of the events that are in it."""
 
     def work() -> None:
         connection.execute(permissions.TABLE)
-        for (body,) in connection.execute("SELECT body FROM events ORDER BY seq"):
-            if permissions.MARK in body:
-                _alone(connection, permissions.learn, body)
+        learn_permissions(connection)
 
     if not _has(connection, "said"):
         _in_one(connection, work)

@@ -13,6 +13,7 @@ import msgspec
 from gateway.errors import LogError, LogLocked
 from gateway.log import moves, schema, store, targets
 from gateway.log.jetstream import view
+from gateway.log.jetstream.knowledge import PEOPLE, PERMISSIONS
 from gateway.log.locks import Locks, setup_lock
 from gateway.log.moves import Move
 from gateway.log.port import LogStatus
@@ -20,8 +21,9 @@ from gateway.migration.logs.moving import Progress
 
 LOG: Final = "log"
 """The name of a log that is on its way."""
-DATABASES: Final = (".people", ".receipts")
-"""What goes along, beside the log itself."""
+RECEIPTS: Final = ".receipts"
+BESIDE: Final = (PEOPLE, PERMISSIONS, RECEIPTS)
+"""Files that go along, beside the log itself."""
 LIMITS: Final = ".limits"
 
 
@@ -146,7 +148,7 @@ class SqliteSide:
                 connection.execute("BEGIN IMMEDIATE")
                 moves.write(connection, msgspec.structs.replace(move, place=store.head(connection)))
                 connection.execute("COMMIT")
-            for suffix in (*DATABASES, LIMITS, ""):
+            for suffix in (*BESIDE, LIMITS, ""):
                 if arrived.with_name(LOG + suffix).exists():
                     put(arrived.with_name(LOG + suffix), self._path.with_name(self._path.name + suffix))
         except (OSError, sqlite3.Error) as error:
@@ -184,9 +186,9 @@ def put(file: Path, place: Path) -> None:
     schema.sync_folder(place.parent)
 
 
-def copy_beside(log: Path, into: Path) -> None:
-    """Copy what stands beside a log to the folder of one on its way."""
-    for suffix in DATABASES:
+def copy_beside(log: Path, into: Path, *suffixes: str) -> None:
+    """Copy files that stand beside a log, where there are any, to the folder of one on its way."""
+    for suffix in suffixes:
         if log.with_name(log.name + suffix).exists():
             view.copy(log.with_name(log.name + suffix), into / (LOG + suffix))
 
@@ -196,7 +198,7 @@ def _copy(path: Path, into: Path) -> None:
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(mode=0o700)
         view.copy(path, into / LOG)
-        copy_beside(path, into)
+        copy_beside(path, into, *BESIDE)
         limits = path.with_name(path.name + LIMITS)
         if limits.exists():
             shutil.copyfile(limits, into / (LOG + LIMITS))

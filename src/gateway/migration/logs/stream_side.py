@@ -10,6 +10,7 @@ from typing import Final, Self
 import msgspec
 from nats.js import api
 
+from gateway import registry
 from gateway.errors import LogError, LogLocked
 from gateway.log.jetstream import conversion, stream
 from gateway.log.jetstream.connection import Connection
@@ -20,8 +21,7 @@ from gateway.log.jetstream.snapshots import Snapshots
 from gateway.log.moves import Move
 from gateway.log.port import LogStatus
 from gateway.migration.logs.moving import Progress
-from gateway.migration.logs.sqlite_side import LIMITS, LOG, copy_beside, counts, is_empty, put
-from gateway.opening import PEOPLE
+from gateway.migration.logs.sqlite_side import LIMITS, LOG, RECEIPTS, copy_beside, counts, is_empty, put
 
 QUIET_S: Final = 1.5
 """How long nobody may have read or written: whoever delivers writes once a second."""
@@ -103,8 +103,7 @@ class StreamSide:
             await asyncio.to_thread(_made_empty, into)
             progress.watch("copying", into / LOG, (await log.status()).bytes)
             await log.copy(into / LOG)
-            await asyncio.to_thread(copy_beside, self._settings.view, into)
-            await log.bring(PEOPLE, into / f"{LOG}.{PEOPLE}")
+            await asyncio.to_thread(copy_beside, self._settings.view, into, RECEIPTS)
         finally:
             await log.close()
         progress.tell("converting", 0, 0)
@@ -145,20 +144,9 @@ class StreamSide:
             now_ms=int(time.time() * 1000),
             limits=_limits_of(folder / (LOG + LIMITS)),
         )
-        snapshots = Snapshots(self._connection, settings, identity)
-        await snapshots.begin_with(arrived, progress.tell)
-        await self._keep_beside(snapshots, folder)
+        await Snapshots(self._connection, settings, identity).begin_with(arrived, progress.tell)
+        await asyncio.to_thread(_put_receipts, folder / (LOG + RECEIPTS), settings.view)
         await stream.mark(jetstream, settings, msgspec.structs.replace(move, place=place))
-
-    async def _keep_beside(self, snapshots: Snapshots, folder: Path) -> None:
-        """Keep known people for all nodes; receipts are for the one of this machine."""
-        people, receipts = folder / f"{LOG}.{PEOPLE}", folder / f"{LOG}.receipts"
-        if people.exists():
-            await snapshots.keep(PEOPLE, people)
-        if receipts.exists():
-            at = self._settings.view
-            at.parent.mkdir(parents=True, exist_ok=True)
-            await asyncio.to_thread(put, receipts, at.with_name(f"{at.name}.receipts"))
 
     async def arrive(self, move: Move) -> None:
         """Let it be used."""
@@ -178,7 +166,9 @@ class StreamSide:
     async def _look(self) -> JetStreamLog:
         """Return the log, caught up, in a copy of a view."""
         mark = await self.mark()
-        return await JetStreamLog.open(self._settings, role="inspect", move=mark.id if mark else None)
+        return await JetStreamLog.open(
+            self._settings, role="inspect", minters=registry.minters(), move=mark.id if mark else None
+        )
 
     async def _refuse_while_used(self) -> None:
         """Wait until nobody has read the stream or written to it for a while.
@@ -221,3 +211,10 @@ def _limits_of(path: Path) -> Mapping[str, bytes]:
         return {}
     except (OSError, msgspec.MsgspecError) as error:
         raise LogError(f"{path} cannot be read: {error}") from error
+
+
+def _put_receipts(receipts: Path, view: Path) -> None:
+    """Put receipts where the node of this machine has its own."""
+    if receipts.exists():
+        view.parent.mkdir(parents=True, exist_ok=True)
+        put(receipts, view.with_name(view.name + RECEIPTS))
