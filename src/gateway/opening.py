@@ -70,6 +70,7 @@ async def _open_stream(
             token=config.token,
             credentials=None if config.credentials is None else Path(config.credentials),
             max_bytes=config.bytes,
+            snapshot_messages=config.snapshot_messages,
         )
         try:
             return await JetStreamLog.open(settings, role=role, retention=retention, duplicate_window_s=window_s)

@@ -76,6 +76,13 @@ class Server:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def stop(self) -> None:
+        """Ask it to end, and wait; what it has on disk stays."""
+        if self._process is not None:
+            self.send(signal.SIGTERM)
+            self._process.wait(20)
+            self._process = None
+
     def kill(self) -> None:
         """End it as a power cut of its process would."""
         if self._process is not None:

@@ -1,4 +1,5 @@
-"""The long forms of what the suite does shortly: ``scripts/soak crash``, ``limits``, ``sick`` and ``journal``.
+"""The long forms of what the suite does shortly: ``scripts/soak`` with ``crash``, ``limits``, ``sick``, ``journal`` or
+``cluster``.
 
 They print what they found, and end with 1 when a promise was broken.
 """
@@ -19,6 +20,9 @@ from gateway.adapter import Adapter
 from tests.contract.cluster_run import TROUBLES, ClusterRun
 from tests.contract.log_harness import CLUSTER, ClusterHarness
 from tests.contract.nats_server import Cluster
+from tests.e2e.cluster.faults import FAULTS
+from tests.e2e.cluster.nodes import running
+from tests.e2e.cluster.run import HEAD, Run
 from tests.e2e.crash_rounds import Rounds, rounds
 from tests.e2e.harness import world
 from tests.e2e.limit_runs import Pressed, press
@@ -123,6 +127,22 @@ def journal(options: argparse.Namespace) -> None:
             cluster.kill()
 
 
+# --- the cluster -----------------------------------------------------------------------------------------
+
+
+def cluster(options: argparse.Namespace) -> None:
+    """Befall three gateways on three servers with everything there is, in an order of chance, again and again."""
+    draw = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as here, running(here, options.seed) as made:
+        run = Run(made, options.seed)
+        print(f"seed {options.seed}\n{HEAD}", flush=True)
+        for _ in range(options.rounds):
+            faults = options.fault or list(FAULTS)
+            for fault in draw.sample(faults, len(faults)):
+                run.befall(fault)
+        print(run.summary())
+
+
 def main() -> None:
     """Run as a command."""
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
@@ -144,6 +164,11 @@ def main() -> None:
     servers.add_argument("--rounds", type=int, default=50)
     servers.add_argument("--seed", type=int, default=int(time.time()))
     servers.set_defaults(command=journal)
+    whole = commands.add_parser("cluster", help="befall a whole cluster with everything there is, under load")
+    whole.add_argument("--rounds", type=int, default=1, help="all faults once each, in another order")
+    whole.add_argument("--seed", type=int, default=int(time.time()))
+    whole.add_argument("--fault", action="append", choices=list(FAULTS), help="only this one; may be given again")
+    whole.set_defaults(command=cluster)
     options = parser.parse_args()
     try:
         options.command(options)

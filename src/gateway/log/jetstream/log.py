@@ -259,7 +259,7 @@ class JetStreamLog(Engine):
 
     @property
     def fault(self) -> str | None:
-        return self._publisher.fault or self._follower.fault or self._readers.fault
+        return self._publisher.fault or self._connection.fault or self._follower.fault or self._readers.fault
 
     @property
     def checkpoint_fault(self) -> str | None:
@@ -442,7 +442,14 @@ class JetStreamLog(Engine):
             self._forgotten += await self._do(operations.FORGET_MORE, until, self._limits.max_keys)
 
     async def _snapshot_if_due(self) -> None:
-        if not await self._snapshots.due():
+        """Make a snapshot if it is time; to ask is to see whether the servers answer, also where nothing is stored."""
+        try:
+            due = await self._snapshots.due()
+        except (nats.errors.Error, TimeoutError):
+            self._connection.unanswered()
+            raise
+        self._connection.answered()
+        if not due:
             return
         try:
             await self.snapshot()
