@@ -181,6 +181,25 @@ def test_a_view_that_turns_out_corrupt_is_made_anew_while_it_is_read(
     play(story)
 
 
+def test_what_is_left_of_a_snapshot_that_was_never_whole_is_removed(harness: JetStreamHarness) -> None:
+    async def story() -> None:
+        async with node(harness, 0) as one, client() as other:
+            await one.append([entry("e1")])
+            await one.snapshot()
+            jetstream, bucket = other.jetstream(), f"{harness.stream}-snapshots"
+            left = f"$O.{bucket}.C.interrupted"
+            await jetstream.publish(left, bytes(100_000))
+            await one.append([entry("e2")])
+            await one.snapshot()
+            info = await jetstream.stream_info(f"OBJ_{bucket}", subjects_filter=f"$O.{bucket}.C.>")
+            assert left not in (info.state.subjects or {})
+            assert len(info.state.subjects or {}) == 2
+        async with node(harness, 1) as new:
+            assert await bodies(new, "crm") == ["e1", "e2"]
+
+    play(story)
+
+
 def test_without_a_snapshot_of_what_is_gone_a_log_is_not_opened(harness: JetStreamHarness) -> None:
     async def story() -> None:
         async with node(harness, 0) as one:

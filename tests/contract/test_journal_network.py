@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ def test_a_server_that_stands_alone_is_left_for_another(
                 used = _used(one, to_followers)
                 network.cut(*brokers.around(followers[used]))
                 if name == "idle":
-                    await until(lambda used=used: _used(one, to_followers) != used)
+                    await until(partial(_left, one, to_followers, used))
                 await one.append([entry(name)])
                 assert _used(one, to_followers) != used
                 network.heal()
@@ -174,6 +175,12 @@ def test_a_server_that_stands_alone_is_left_for_another(
         brokers.kill()
 
 
+def _left(one: JetStreamLog, links: list[Link], used: int) -> bool:
+    return _used(one, links) != used
+
+
 def _used(one: JetStreamLog, links: list[Link]) -> int:
     """Return over which link a node reaches the servers."""
-    return [link.port for link in links].index(one._connection._client._current_server.uri.port)
+    server = one._connection.client._current_server
+    assert server is not None
+    return [link.port for link in links].index(server.uri.port or 0)

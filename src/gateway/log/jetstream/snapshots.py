@@ -118,6 +118,7 @@ class Snapshots:
         sequence, _ = await asyncio.to_thread(view.sequence_of, copy)
         await asyncio.to_thread(_pack, copy, packed)
         store = await self._store()
+        await self._sweep(store)
         with packed.open("rb") as file:
             await store.put(self._name(sequence), file)
         there = await self.newest()
@@ -128,6 +129,18 @@ class Snapshots:
         if self._crowded((await self._jetstream.stream_info(self._settings.stream)).state):
             await self._empty(there[0])
         return sequence
+
+    async def _sweep(self, store: ObjectStore) -> None:
+        """Remove what is left of snapshots whose maker was killed or cut off before they were whole."""
+        try:
+            whole = {one.nuid for one in await store.list()}
+        except NotFoundError:
+            whole = set()
+        stream, chunks = f"OBJ_{self._bucket}", f"$O.{self._bucket}.C."
+        info = await self._jetstream.stream_info(stream, subjects_filter=f"{chunks}>")
+        for subject in info.state.subjects or ():
+            if subject.removeprefix(chunks) not in whole:
+                await self._jetstream.purge_stream(stream, subject=subject)
 
     async def _empty(self, sequence: int) -> None:
         """Remove all messages up to one from the stream."""
