@@ -72,9 +72,11 @@ class Server:
         return bool(json.loads(said.partition(b"\r\n")[0].removeprefix(b"INFO ")).get("jetstream"))
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send it a signal; one that is told to stand still does when this returns."""
         assert self._process is not None
         self._process.send_signal(number)
+        if number == signal.SIGSTOP:
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
 
     def stop(self) -> None:
         """Ask it to end, and wait; what it has on disk stays."""

@@ -83,6 +83,25 @@ def test_nobody_waits_behind_a_message_whose_fate_is_not_known(harness: JetStrea
     asyncio.run(story())
 
 
+def test_a_sender_begins_after_what_is_still_being_settled(harness: JetStreamHarness, network: Network) -> None:
+    """Also when nobody waits for it any more, as when a lease was lost and is won again: nothing counts twice."""
+    link = network.link(nats_server.shared().port)
+
+    async def story() -> None:
+        async with asyncio.timeout(50), node(harness, link) as one:
+            await one.register(["crm"])
+            await one.append([entry("e1")])
+            _, place = await places(one)
+            network.slow(link, delay_s=0.4, bytes_per_s=1_000_000)
+            settling = asyncio.ensure_future(one.settle("crm", Settlement(cursor=place, delivered=1)))
+            await asyncio.sleep(0.2)
+            settling.cancel()
+            assert await one.cursor("crm") == place
+            network.heal()
+
+    asyncio.run(story())
+
+
 def test_a_node_that_was_cut_off_is_well_again_under_a_load_of_small_events(
     harness: JetStreamHarness, network: Network
 ) -> None:

@@ -20,8 +20,8 @@ SHORT_S: Final = 3.0
 STILL_S: Final = 10.0
 LATE_S: Final = 30.0
 """By when something has to have come of a fault, on a machine that is busy with other things as well."""
-DELAY_S: Final = 0.1
-BYTES_PER_S: Final = 200_000
+DELAY_S: Final = 0.25
+BYTES_PER_S: Final = 64_000
 
 Fault = Callable[["Scene"], None]
 

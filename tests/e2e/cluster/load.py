@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -145,6 +145,8 @@ class Load(threading.Thread):
             self.answers.append(Answer(time.monotonic(), time.monotonic() - begun, name, status))
             self._hear(device, number, status, body)
             await asyncio.sleep(device.draw.random() * PAUSE_S if device.open is None else AGAIN_S)
+        for connection in connections.values():
+            await connection.end()
 
     def _hear(self, device: Device, number: int, status: int | None, body: bytes) -> None:
         if status is None or status == 503:
@@ -195,5 +197,12 @@ class _Connection:
 
     def _drop(self) -> None:
         if self._streams is not None:
-            with closing(self._streams[1]):
-                self._streams = None
+            self._streams[1].close()
+            self._streams = None
+
+    async def end(self) -> None:
+        """Let go of it for good."""
+        if self._streams is not None:
+            self._streams[1].close()
+            with suppress(OSError):
+                await self._streams[1].wait_closed()

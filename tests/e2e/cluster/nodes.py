@@ -23,7 +23,7 @@ ALL_EVENTS: Final = ("well", "other")
 """The targets that get everything, as fast as it comes."""
 ORDERS: Final = "narrow"
 """The target that gets orders, within narrow limits."""
-WINDOWS: Final = ({"requests": 5, "seconds": 1}, {"requests": 20, "seconds": 6})
+WINDOWS: Final = ({"requests": 5, "seconds": 1}, {"requests": 9, "seconds": 3})
 STREAM: Final = "faults"
 SNAPSHOT_MESSAGES: Final = 300
 """So few that a node that is away for some seconds comes back to a stream that begins after its view."""
@@ -68,6 +68,10 @@ class Cluster:
         """End all."""
         if self.load.is_alive():
             self.load.stop()
+        for process in self.nodes.values():
+            process.popen.terminate()
+        for process in self.nodes.values():
+            process.stop()
         for served in self._served.values():
             served.end()
         remove_wide()

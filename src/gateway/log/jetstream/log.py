@@ -173,6 +173,18 @@ class JetStreamLog(Engine):
     async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:
         return await self._ask(reader.read_over_gaps, target, after, limit, max_bytes)
 
+    async def cursor(self, target: str) -> int:
+        """Return a target's place after all that this node has asked to be settled, though nobody may wait for it now.
+
+        A settlement can still be on its way when its lease was lost and is won again; whoever begins before it is done
+        would send its events and count them once more. So the place is asked for by the journal, in its order.
+        """
+        try:
+            async with asyncio.timeout(BEHIND_S):
+                return await self._do(operations.PLACE_OF, target)
+        except TimeoutError:
+            raise LogUnavailable(f"{self._name}: what is still being settled is not known in time") from None
+
     async def catch_up(self) -> None:
         """Wait until this node has seen all that any node had stored when this was called.
 
