@@ -16,6 +16,7 @@ from gateway.log.port import Settlement
 from tests.contract import nats_server
 from tests.contract.log_harness import JetStreamHarness, balance, bodies, entry, places, until
 from tests.e2e.cluster.brokers import Brokers
+from tests.e2e.cluster.ground import Loopback
 from tests.e2e.cluster.links import Link, Network
 
 
@@ -167,7 +168,8 @@ def test_a_server_that_stands_alone_is_left_for_another(
 ) -> None:
     """It answers all that is asked of it itself, and nothing for the log; no matter whether anything is stored."""
     monkeypatch.setattr(log, "SNAPSHOT_EVERY_S", 0.5)
-    brokers = Brokers(tmp_path / "brokers", network)
+    ground = Loopback()
+    brokers = Brokers(tmp_path / "brokers", ground)
     links = [network.link(server.port) for server in brokers.servers]
 
     async def story() -> None:
@@ -179,12 +181,12 @@ def test_a_server_that_stands_alone_is_left_for_another(
         async with node(harness, *to_followers, role="ingest", replicas=3, connect_s=20.0, publish_s=30.0) as one:
             for name in ("idle", "busy"):
                 used = _used(one, to_followers)
-                network.cut(*brokers.around(followers[used]))
+                ground.cut(*brokers.around(followers[used]))
                 if name == "idle":
                     await until(partial(_left, one, to_followers, used))
                 await one.append([entry(name)])
                 assert _used(one, to_followers) != used
-                network.heal()
+                ground.heal()
             assert await bodies(one, "crm") == ["e1", "idle", "busy"]
 
     brokers.start()
@@ -192,6 +194,7 @@ def test_a_server_that_stands_alone_is_left_for_another(
         asyncio.run(story())
     finally:
         brokers.kill()
+        ground.end()
 
 
 def _left(one: JetStreamLog, links: list[Link], used: int) -> bool:

@@ -21,6 +21,7 @@ from tests.contract.cluster_run import TROUBLES, ClusterRun
 from tests.contract.log_harness import CLUSTER, ClusterHarness
 from tests.contract.nats_server import Cluster
 from tests.e2e.cluster.faults import FAULTS
+from tests.e2e.cluster.ground import Ground, Loopback, Namespaces
 from tests.e2e.cluster.nodes import running
 from tests.e2e.cluster.run import HEAD, Run
 from tests.e2e.crash_rounds import Rounds, rounds
@@ -133,7 +134,11 @@ def journal(options: argparse.Namespace) -> None:
 def cluster(options: argparse.Namespace) -> None:
     """Befall three gateways on three servers with everything there is, in an order of chance, again and again."""
     draw = random.Random(options.seed)
-    with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as here, running(here, options.seed) as made:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        world(Path(folder)) as here,
+        running(here, options.seed, _ground(options)) as made,
+    ):
         run = Run(made, options.seed)
         print(f"seed {options.seed}\n{HEAD}", flush=True)
         for _ in range(options.rounds):
@@ -141,6 +146,17 @@ def cluster(options: argparse.Namespace) -> None:
             for fault in draw.sample(faults, len(faults)):
                 run.befall(fault)
         print(run.summary())
+
+
+def _ground(options: argparse.Namespace) -> Ground:
+    if not options.namespaces:
+        return Loopback()
+    missing = Namespaces.missing()
+    if missing is not None:
+        raise AssertionError(missing)
+    ground = Namespaces()
+    print("each process in a network of its own" + ("" if ground.delays else "; without delays: no netem here"))
+    return ground
 
 
 def main() -> None:
@@ -168,6 +184,7 @@ def main() -> None:
     whole.add_argument("--rounds", type=int, default=1, help="all faults once each, in another order")
     whole.add_argument("--seed", type=int, default=int(time.time()))
     whole.add_argument("--fault", action="append", choices=list(FAULTS), help="only this one; may be given again")
+    whole.add_argument("--namespaces", action="store_true", help="each process in a network namespace; needs root")
     whole.set_defaults(command=cluster)
     options = parser.parse_args()
     try:

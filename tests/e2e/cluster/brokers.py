@@ -1,4 +1,4 @@
-"""Three NATS servers that reach each other, and are reached, over links that can be cut."""
+"""Three NATS servers that reach each other, and are reached, over wires that can be cut."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,50 +7,60 @@ from typing import Any, Final
 import httpx
 
 from tests.contract.nats_server import Server, free_port
-from tests.e2e.cluster.links import Link, Network
+from tests.e2e.cluster.ground import Ground, Wire
 from tests.e2e.harness import until
 
 NUMBER: Final = 3
 NOWHERE: Final = "127.0.0.1:1"
-"""What servers tell each other to connect to, so that they have nothing but their links."""
+"""What servers tell each other to connect to, so that they have nothing but their wires."""
 
 
 class Brokers:
-    """The servers, and the links between them: each server connects to those of lower numbers."""
+    """The servers, and the wires between them: each server connects to those of lower numbers."""
 
-    def __init__(self, folder: Path, network: Network) -> None:
+    def __init__(self, folder: Path, ground: Ground) -> None:
+        self.names = [f"broker-{number}" for number in range(NUMBER)]
+        self._ground = ground
         ports = [free_port() for _ in range(NUMBER)]
         self._between = {
-            frozenset((one, other)): network.link(ports[other]) for one in range(NUMBER) for other in range(one)
+            frozenset((one, other)): ground.wire(self.names[one], self.names[other], ports[other])
+            for one in range(NUMBER)
+            for other in range(one)
         }
         self._monitors = [free_port() for _ in range(NUMBER)]
         self.servers = [
-            Server(folder / f"broker-{number}", f"broker-{number}", more=self._config(number, ports[number]))
-            for number in range(NUMBER)
+            Server(folder / name, name, more=self._config(number, ports[number]), listen=ground.listen)
+            for number, name in enumerate(self.names)
         ]
 
     def _config(self, number: int, port: int) -> str:
-        lower = [self._between[frozenset((number, other))].port for other in range(number)]
-        routes = ", ".join(f"nats://127.0.0.1:{known}" for known in lower or [port])  # the first has but itself
+        lower = [self._between[frozenset((number, other))].address for other in range(number)]
+        routes = ", ".join(f"nats://{known}" for known in lower or [f"127.0.0.1:{port}"])  # the first has but itself
+        listen = self._ground.listen
         return (
-            f"http: 127.0.0.1:{self._monitors[number]}\n"
-            f"cluster {{ name: three, listen: 127.0.0.1:{port}, advertise: '{NOWHERE}', no_advertise: true,"
+            f"http: {listen}:{self._monitors[number]}\n"
+            f"cluster {{ name: three, listen: {listen}:{port}, advertise: '{NOWHERE}', no_advertise: true,"
             f" routes: [{routes}] }}\n"
         )
 
     def start(self) -> None:
         """Start all."""
-        for server in self.servers:
-            server.start()
+        for number in range(NUMBER):
+            self.start_one(number)
+
+    def start_one(self, number: int) -> None:
+        """Start a server, with the data that it had."""
+        with self._ground.inside(self.names[number]):
+            self.servers[number].start()
 
     def kill(self) -> None:
         """End all."""
         for server in self.servers:
             server.kill()
 
-    def around(self, number: int) -> list[Link]:
-        """Return the links between a server and the others."""
-        return [link for ends, link in self._between.items() if number in ends]
+    def around(self, number: int) -> list[Wire]:
+        """Return the wires between a server and the others."""
+        return [wire for ends, wire in self._between.items() if number in ends]
 
     def leader(self, stream: str) -> int:
         """Return which server leads a stream, as most servers see it."""
@@ -64,7 +74,9 @@ class Brokers:
 
     def _told(self, stream: str) -> list[Mapping[str, Any]]:
         """Return what each server that runs tells of a stream; waits for one that does."""
-        found: list[Mapping[str, Any]] = until(lambda: [t for port in self._monitors if (t := _asked(port, stream))])
+        hosts = [self._ground.host(name) for name in self.names]
+        monitors = [f"http://{host}:{port}" for host, port in zip(hosts, self._monitors, strict=True)]
+        found: list[Mapping[str, Any]] = until(lambda: [told for url in monitors if (told := _asked(url, stream))])
         return found
 
 
@@ -73,10 +85,9 @@ def _leader(told: Mapping[str, Any]) -> str | None:
     return name
 
 
-def _asked(port: int, stream: str) -> Mapping[str, Any] | None:
-    url = f"http://127.0.0.1:{port}/jsz?streams=true"
+def _asked(url: str, stream: str) -> Mapping[str, Any] | None:
     try:
-        told = httpx.get(url, trust_env=False, timeout=2).json()
+        told = httpx.get(f"{url}/jsz?streams=true", trust_env=False, timeout=2).json()
     except (httpx.HTTPError, ValueError):
         return None
     streams: list[Mapping[str, Any]] = [

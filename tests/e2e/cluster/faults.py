@@ -99,28 +99,28 @@ def node_stands_still(scene: Scene) -> None:
 
 def node_cut_off(scene: Scene) -> None:
     """A gateway and the servers cannot hear each other; nobody is told."""
-    scene.cluster.network.cut(*scene.cluster.to_brokers[scene.node])
+    scene.cluster.ground.cut(*scene.cluster.to_brokers[scene.node])
     scene.stopped()
     scene.taken_over()
 
 
 def node_unheard(scene: Scene) -> None:
     """A gateway hears the servers, and what it sends vanishes."""
-    scene.cluster.network.cut(*scene.cluster.to_brokers[scene.node], back=False)
+    scene.cluster.ground.cut(*scene.cluster.to_brokers[scene.node], back=False)
     scene.stopped()
     scene.taken_over()
 
 
 def node_deaf(scene: Scene) -> None:
     """What a gateway sends arrives, and it hears nothing."""
-    scene.cluster.network.cut(*scene.cluster.to_brokers[scene.node], there=False)
+    scene.cluster.ground.cut(*scene.cluster.to_brokers[scene.node], there=False)
     scene.stopped()
     scene.taken_over()
 
 
 def node_away(scene: Scene) -> None:
     """A gateway is cut off until the stream begins after what its view has done."""
-    scene.cluster.network.cut(*scene.cluster.to_brokers[scene.node])
+    scene.cluster.ground.cut(*scene.cluster.to_brokers[scene.node])
     scene.wait_for("the stream begins after its view", lambda: scene.cluster.first() > applied(scene) + 1)
 
 
@@ -137,7 +137,7 @@ def follower_killed(scene: Scene) -> None:
     """A server that follows is killed, and comes back with its data."""
     scene.brokers.servers[scene.follower].kill()
     time.sleep(SHORT_S)
-    scene.brokers.servers[scene.follower].start()
+    scene.brokers.start_one(scene.follower)
 
 
 def leader_killed(scene: Scene) -> None:
@@ -145,14 +145,14 @@ def leader_killed(scene: Scene) -> None:
     scene.brokers.servers[scene.leader].kill()
     scene.accepts_again()
     time.sleep(scene.chance * SHORT_S)
-    scene.brokers.servers[scene.leader].start()
+    scene.brokers.start_one(scene.leader)
 
 
 def leader_restarted(scene: Scene) -> None:
     """The server that leads the stream is told to stop, and started again."""
     scene.brokers.servers[scene.leader].stop()
     time.sleep(scene.chance * SHORT_S)
-    scene.brokers.servers[scene.leader].start()
+    scene.brokers.start_one(scene.leader)
 
 
 def all_restarted(scene: Scene) -> None:
@@ -171,41 +171,41 @@ def both_killed(scene: Scene) -> None:
     scene.brokers.servers[scene.leader].kill()
     scene.cluster.kill_node(scene.node)
     scene.accepts_again()
-    scene.brokers.servers[scene.leader].start()
+    scene.brokers.start_one(scene.leader)
     scene.taken_over()
     scene.cluster.start_node(scene.node)
 
 
 def leader_cut_off(scene: Scene) -> None:
     """The server that leads the stream is alone on its side, with what gateways are connected to it."""
-    scene.cluster.network.cut(*scene.brokers.around(scene.leader))
+    scene.cluster.ground.cut(*scene.brokers.around(scene.leader))
     time.sleep(OUT_S)
     scene.accepts_again()
 
 
 def follower_cut_off(scene: Scene) -> None:
     """A server that follows is alone on its side, with what gateways are connected to it."""
-    scene.cluster.network.cut(*scene.brokers.around(scene.follower))
+    scene.cluster.ground.cut(*scene.brokers.around(scene.follower))
     time.sleep(OUT_S)
     scene.accepts_again()
 
 
 def leader_vanished(scene: Scene) -> None:
     """Nobody hears the server that leads the stream, and nobody is told."""
-    scene.cluster.network.cut(*scene.cluster.links_of(scene.leader))
+    scene.cluster.ground.cut(*scene.cluster.wires_of(scene.leader))
     time.sleep(OUT_S)
     scene.accepts_again()
 
 
 def leader_slow(scene: Scene) -> None:
     """The server that leads the stream is far away, behind a narrow line."""
-    scene.cluster.network.slow(*scene.cluster.links_of(scene.leader), delay_s=DELAY_S, bytes_per_s=BYTES_PER_S)
+    scene.cluster.ground.slow(*scene.cluster.wires_of(scene.leader), delay_s=DELAY_S, bytes_per_s=BYTES_PER_S)
     time.sleep(OUT_S)
 
 
 def follower_slow(scene: Scene) -> None:
     """A server that follows is far away, behind a narrow line."""
-    scene.cluster.network.slow(*scene.cluster.links_of(scene.follower), delay_s=DELAY_S, bytes_per_s=BYTES_PER_S)
+    scene.cluster.ground.slow(*scene.cluster.wires_of(scene.follower), delay_s=DELAY_S, bytes_per_s=BYTES_PER_S)
     time.sleep(OUT_S)
 
 

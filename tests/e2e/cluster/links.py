@@ -64,8 +64,9 @@ class Way:
 class Link:
     """Everything that connects to `port` comes out at `to`."""
 
-    def __init__(self, to: int) -> None:
+    def __init__(self, to: int, host: str) -> None:
         self.to = to
+        self.host = host
         self.port = 0
         self.there = Way()
         """From who connects."""
@@ -73,9 +74,14 @@ class Link:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def address(self) -> str:
+        """Host and port to connect to."""
+        return f"{self.host}:{self.port}"
+
     async def open(self) -> None:
         """Begin to listen."""
-        self._server = await asyncio.start_server(self._meet, "127.0.0.1", 0, limit=PIECE)
+        self._server = await asyncio.start_server(self._meet, self.host, 0, limit=PIECE)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -120,11 +126,11 @@ class Network:
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
         self._thread.start()
 
-    def link(self, to: int) -> Link:
-        """Make a link to a port."""
+    def link(self, to: int, host: str = "127.0.0.1") -> Link:
+        """Make a link, which listens on that address, to a port."""
 
         async def made() -> Link:
-            one = Link(to)
+            one = Link(to, host)
             await one.open()
             return one
 

@@ -1,4 +1,4 @@
-"""Three gateways, three servers, targets and clients, and links between them: what faults are done to."""
+"""Three gateways, three servers, targets and clients, and wires between them: what faults are done to."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from gateway.cli.processes import Process
 from gateway.testing.faults import FaultyVendor, Served
 from gateway.testing.limits import Limits, Sliding, alignments
 from tests.e2e.cluster.brokers import NUMBER, Brokers
-from tests.e2e.cluster.links import Link, Network
+from tests.e2e.cluster.ground import Ground, Wire
 from tests.e2e.cluster.load import Load
 from tests.e2e.crash_rounds import add_wide, number_of, remove_wide, unlimited
 from tests.e2e.harness import KEYS, World, kill, until
@@ -25,6 +25,7 @@ ORDERS: Final = "narrow"
 """The target that gets orders, within narrow limits."""
 WINDOWS: Final = ({"requests": 5, "seconds": 1}, {"requests": 9, "seconds": 3})
 STREAM: Final = "faults"
+TOKEN: Final = "for-tests-alone"
 SNAPSHOT_MESSAGES: Final = 300
 """So few that a node that is away for some seconds comes back to a stream that begins after its view."""
 DEVICES: Final = 9
@@ -35,11 +36,12 @@ CALM_S: Final = 60.0
 class Cluster:
     """All of it, running."""
 
-    def __init__(self, here: World, seed: int) -> None:
+    def __init__(self, here: World, seed: int, ground: Ground) -> None:
         self.here = here
-        self.network = Network()
-        self.brokers = Brokers(here.folder / "brokers", self.network)
-        self.to_brokers = {node: [self.network.link(server.port) for server in self.brokers.servers] for node in NODES}
+        self.ground = ground
+        self.brokers = Brokers(here.folder / "brokers", ground)
+        ends = [(name, server.port) for name, server in zip(self.brokers.names, self.brokers.servers, strict=True)]
+        self.to_brokers = {node: [ground.wire(node, *end) for end in ends] for node in NODES}
         self.limits = [
             Limits([*alignments(w["requests"], w["seconds"]), Sliding(w["requests"], w["seconds"])], enforce=False)
             for w in WINDOWS
@@ -52,6 +54,7 @@ class Cluster:
         }
         self.vendors[ORDERS].limits = self.limits
         self._served = {name: Served(vendor) for name, vendor in self.vendors.items()}
+        self._out = {name: ground.out(served.url) for name, served in self._served.items()}
         self.nodes: dict[str, Process] = {}
         self._urls: dict[str, str] = {}
         self.load = Load(self._urls, NODES, DEVICES, seed)
@@ -76,27 +79,29 @@ class Cluster:
             served.end()
         remove_wide()
         self.brokers.kill()
-        self.network.end()
+        self.ground.end()
 
     # --- nodes -------------------------------------------------------------------------------------------
 
     def start_node(self, node: str) -> None:
         """Start a gateway, with the view that it had."""
-        self.nodes[node] = self.here.command("serve", "-c", str(self._configured(node)), name=node)
+        config = str(self._configured(node))
+        with self.ground.inside(node):
+            self.nodes[node] = self.here.command("serve", "-c", config, name=node)
         self._urls[node] = self.nodes[node].ready["listen"]
 
     def _configured(self, node: str) -> Any:
         targets: dict[str, dict[str, Any]] = {
             name: {
                 "vendor": "wide",
-                "base_url": served.url,
+                "base_url": self._out[name],
                 "credentials": {**KEYS["klaviyo"], "company_id": name},
                 "limits": {"windows": list(WINDOWS)} if name == ORDERS else {},
             }
-            for name, served in self._served.items()
+            for name in self.vendors
         }
         jetstream = {
-            "servers": [f"nats://127.0.0.1:{link.port}" for link in self.to_brokers[node]],
+            "servers": [f"nats://{wire.address}" for wire in self.to_brokers[node]],
             "stream": STREAM,
             "view": f"{node}/view",
             "replicas": NUMBER,
@@ -107,7 +112,15 @@ class Cluster:
             {"name": "all", "to": list(ALL_EVENTS)},
         ]
         quiet = {"format": "json", "level": "warning"}
-        written = self.here.configure(targets, log={"jetstream": jetstream}, routes=routes, logging=quiet)
+        host = self.ground.host(node)
+        written = self.here.configure(
+            targets,
+            listen={"host": host, "port": 0},
+            admin={"host": host, "port": 0, "token": TOKEN},
+            log={"jetstream": jetstream},
+            routes=routes,
+            logging=quiet,
+        )
         path = written.with_name(f"{node}.yaml")
         written.rename(path)
         return path
@@ -120,8 +133,8 @@ class Cluster:
         """Send a gateway's process a signal."""
         os.kill(self.nodes[node].popen.pid, number)
 
-    def links_of(self, broker: int) -> list[Link]:
-        """Return all links at a server: to other servers and to nodes."""
+    def wires_of(self, broker: int) -> list[Wire]:
+        """Return all wires at a server: to other servers and to nodes."""
         return [*self.brokers.around(broker), *(self.to_brokers[node][broker] for node in NODES)]
 
     def leader(self) -> int:
@@ -135,7 +148,8 @@ class Cluster:
     # --- what nodes say ----------------------------------------------------------------------------------
 
     def _asked(self, node: str, path: str) -> httpx.Response:
-        return httpx.get(f"{self.nodes[node].ready['admin']}{path}", trust_env=False, timeout=20)
+        url, headers = f"{self.nodes[node].ready['admin']}{path}", {"Authorization": f"Bearer {TOKEN}"}
+        return httpx.get(url, headers=headers, trust_env=False, timeout=20)
 
     def ready(self, node: str) -> bool:
         """Tell whether a node says that it can accept."""
@@ -156,9 +170,9 @@ class Cluster:
 
 
 @contextmanager
-def running(here: World, seed: int) -> Iterator[Cluster]:
+def running(here: World, seed: int, ground: Ground) -> Iterator[Cluster]:
     """Yield a cluster under load, and end it."""
-    made = Cluster(here, seed)
+    made = Cluster(here, seed, ground)
     try:
         made.start()
         yield made

@@ -70,7 +70,7 @@ class Run:
         scene = Scene(cluster, self._draw)
         begun = time.monotonic()
         FAULTS[name](scene)
-        cluster.network.heal()
+        cluster.ground.heal()
         undone = time.monotonic()
         until(lambda: all(map(cluster.ready, NODES)), CALM_S)
         self._served()
