@@ -46,6 +46,16 @@ async def node(
         await one.close()
 
 
+@asynccontextmanager
+async def other(harness: JetStreamHarness) -> AsyncIterator[JetStreamLog]:
+    """Have another node open, which is not cut off."""
+    one = await JetStreamLog.open(harness.settings(1), role="all")
+    try:
+        yield one
+    finally:
+        await one.close()
+
+
 def test_a_connection_that_nobody_ends_is_left_for_another(harness: JetStreamHarness, network: Network) -> None:
     """What was under way is more than the sockets hold, so that it can neither be sent nor be taken back."""
     links = [network.link(nats_server.shared().port) for _ in range(2)]
@@ -99,6 +109,35 @@ def test_a_sender_begins_after_what_is_still_being_settled(harness: JetStreamHar
             settling.cancel()
             assert await one.cursor("crm") == place
             network.heal()
+
+    asyncio.run(story())
+
+
+def test_what_was_settled_while_the_view_was_left_behind_is_settled_once(
+    harness: JetStreamHarness, network: Network
+) -> None:
+    """The message that did it is gone from the stream before this node's view comes to it."""
+    link = network.link(nats_server.shared().port)
+
+    async def story() -> None:
+        async with asyncio.timeout(50), node(harness, link) as one, other(harness) as two:
+            await one.register(["crm"])
+            await one.append([entry("e1")])
+            _, place = await places(one)
+            network.cut(link, there=False)
+            settling = asyncio.ensure_future(one.settle("crm", Settlement(cursor=place, delivered=1)))
+            while (await balance(two))["crm"]["delivered"] == 0:
+                await asyncio.sleep(0.05)
+                await two.catch_up()
+            for name in ("e2", "e3"):
+                await two.append([entry(name)])
+                await two.snapshot()
+            await until(lambda: not one._connection.up)
+            network.heal()
+            await settling
+            await one.append([entry("e4")])
+            assert (await balance(one))["crm"]["delivered"] == 1
+            assert (await balance(one))["crm"]["queued"] == 3
 
     asyncio.run(story())
 

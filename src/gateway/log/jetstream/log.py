@@ -21,7 +21,7 @@ from gateway.log.jetstream import stream, view
 from gateway.log.jetstream.connection import Connection, end
 from gateway.log.jetstream.follower import Follower, has_lost
 from gateway.log.jetstream.messages import Packer
-from gateway.log.jetstream.publisher import Publisher
+from gateway.log.jetstream.publisher import Publisher, Untold
 from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.jetstream.snapshots import Snapshots
 from gateway.log.jetstream.view import View
@@ -218,7 +218,8 @@ class JetStreamLog(Engine):
         Raises:
             Stolen: another does.
         """
-        await self._do(operations.SETTLE_AS, self._node, target, settlement)
+        with suppress(Untold):  # asked for again, it would count twice
+            await self._do(operations.SETTLE_AS, self._node, target, settlement)
 
     async def hold(self, name: str, place: int | None) -> None:
         """Keep all events after a place for a reader of this node: each node's readers have their own places."""

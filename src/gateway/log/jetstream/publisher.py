@@ -38,6 +38,10 @@ _HEAD: Final = 1024
 Future = asyncio.Future[Any]
 
 
+class Untold(LogError):
+    """An operation was done, and what it returned is not to be had."""
+
+
 class Piece(Struct, gc=False):
     """Something to write: entries or an operation."""
 
@@ -165,7 +169,7 @@ class Publisher:
     def lost(self, number: int) -> None:
         """Tell those who wait for messages up to a number that their results are not to be had any more."""
         for known in [known for known in self._asked if known <= number]:
-            _fail(self._asked.pop(known), LogError(f"{self._settings.name}: it was done, and its outcome is not known"))
+            _fail(self._asked.pop(known), Untold(f"{self._settings.name}: it was done, and its outcome is not known"))
 
     async def stop(self) -> None:
         """Finish what was handed over, as far as the servers let it, and end."""
