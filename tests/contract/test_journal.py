@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 import nats
 import pytest
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from gateway.errors import LogError, LogLocked, LogUnavailable
+from gateway.log.jetstream import snapshots
 from gateway.log.jetstream.log import JetStreamLog
 from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.jetstream.view import Corrupt
@@ -181,21 +184,62 @@ def test_a_view_that_turns_out_corrupt_is_made_anew_while_it_is_read(
     play(story)
 
 
-def test_what_is_left_of_a_snapshot_that_was_never_whole_is_removed(harness: JetStreamHarness) -> None:
+def test_what_is_left_of_a_snapshot_that_was_never_whole_is_removed(
+    harness: JetStreamHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = f"{harness.stream}-snapshots"
+    left = f"$O.{bucket}.C.interrupted"
+
+    async def chunks(jetstream: JetStreamContext) -> list[str]:
+        info = await jetstream.stream_info(f"OBJ_{bucket}", subjects_filter=f"$O.{bucket}.C.>")
+        return list(info.state.subjects or ())
+
     async def story() -> None:
         async with node(harness, 0) as one, client() as other:
+            jetstream = other.jetstream()
             await one.append([entry("e1")])
             await one.snapshot()
-            jetstream, bucket = other.jetstream(), f"{harness.stream}-snapshots"
-            left = f"$O.{bucket}.C.interrupted"
             await jetstream.publish(left, bytes(100_000))
+            await one.snapshot()
+            assert left in await chunks(jetstream), "its maker may still be at it"
+            monkeypatch.setattr(snapshots, "OLD_S", 0.0)
             await one.append([entry("e2")])
             await one.snapshot()
-            info = await jetstream.stream_info(f"OBJ_{bucket}", subjects_filter=f"$O.{bucket}.C.>")
-            assert left not in (info.state.subjects or {})
-            assert len(info.state.subjects or {}) == 2
+            found = await chunks(jetstream)
+            assert left not in found
+            assert len(found) == 2
         async with node(harness, 1) as new:
             assert await bodies(new, "crm") == ["e1", "e2"]
+
+    play(story)
+
+
+def test_a_snapshot_is_made_soon_after_its_maker_was_killed_and_not_while_he_is_at_it(
+    harness: JetStreamHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "CLAIM_S", 1.0)
+    monkeypatch.setattr(snapshots, "RENEW_S", 0.2)
+    pack = snapshots._pack
+
+    def slow(path: Path, into: Path) -> None:
+        time.sleep(2.5)
+        pack(path, into)
+
+    async def story() -> None:
+        async with node(harness, 0) as one, node(harness, 1) as two:
+            await one.append([entry("e1")])
+            await (await one._snapshots._claims()).create("snapshot", b"of one that is killed")
+            assert await two.snapshot() is None
+            made = None
+            for _ in range(100):
+                made = made or await two.snapshot()
+                await asyncio.sleep(0 if made else 0.1)
+            assert made is not None
+            monkeypatch.setattr(snapshots, "_pack", slow)
+            making = asyncio.create_task(one.snapshot())
+            await asyncio.sleep(2.0)
+            assert await two.snapshot() is None
+            assert (await making or 0) >= made
 
     play(story)
 

@@ -18,7 +18,7 @@ OUT_S: Final = 10.0
 """How long what is cut off or slow is left so: longer than a lease."""
 SHORT_S: Final = 3.0
 STILL_S: Final = 10.0
-LATE_S: Final = 30.0
+LATE_S: Final = 60.0
 """By when something has to have come of a fault, on a machine that is busy with other things as well."""
 DELAY_S: Final = 0.25
 BYTES_PER_S: Final = 64_000

@@ -64,7 +64,7 @@ class Connection:
         configured = [_Place(url) for url in settings.servers]
         self._places = random.sample(configured, len(configured))
         """The servers in the order in which they are tried."""
-        self._lost_at = 0.0
+        self._lost_at = self._made_at = 0.0
         self._unanswered_since: float | None = None
         self._patience_s = MOVE_S
         self._keeping: asyncio.Task[None] | None = None
@@ -104,10 +104,9 @@ class Connection:
     @property
     def fault(self) -> str | None:
         """Why the log cannot be reached; None while it can, or has only just been lost."""
-        now = time.monotonic()
         if self.trouble is not None:
-            return self.trouble if now >= self._lost_at + SHORT_S else None
-        return "the servers do not answer" if self._silent_s(now) >= DEAF_S else None
+            return self.trouble if time.monotonic() >= self._lost_at + SHORT_S else None
+        return "the servers do not answer" if self._silent(DEAF_S) else None
 
     def on_return(self, call: Callable[[], None]) -> None:
         """Have something called whenever a lost connection is back."""
@@ -150,13 +149,15 @@ class Connection:
         """Return why another connection is needed, or None."""
         if not self._client.is_connected:
             return self._told or "the connection is lost"
-        if self._silent_s(time.monotonic()) < self._patience_s:
+        if not self._silent(self._patience_s, self._made_at):
             return None
         self._patience_s = min(2 * self._patience_s, MOST_MOVE_S)
         return "the server does not answer for the log"
 
-    def _silent_s(self, now: float) -> float:
-        return 0.0 if self._unanswered_since is None else now - self._unanswered_since
+    def _silent(self, for_s: float, since: float = 0.0) -> bool:
+        """Tell whether the log has not answered for so long, counted from a moment on."""
+        unanswered = self._unanswered_since
+        return unanswered is not None and time.monotonic() >= max(unanswered, since) + for_s
 
     async def _connects(self, within_s: float) -> bool:
         """Tell whether the next server lets this node in."""
@@ -168,13 +169,15 @@ class Connection:
         try:
             async with asyncio.timeout(min(within_s, TRY_S)):
                 await self._connect(client, place)
-        except _TROUBLES as error:
-            self.trouble = self._reason(client, error)
+        except BaseException as error:
             self._throw_away(client)
+            if not isinstance(error, _TROUBLES):
+                raise
+            self.trouble = self._reason(client, error)
             return False
         self._client, self._jetstream = client, client.jetstream(timeout=ANSWER_S)
         self.trouble, self._told = None, None
-        self._unanswered_since = None
+        self._made_at = time.monotonic()
         self._learn(client, place)
         return True
 

@@ -7,8 +7,9 @@ begin; a stream that is getting full, up to the newest.
 import asyncio
 import zlib
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -16,16 +17,23 @@ import nats.errors
 from nats.js import JetStreamContext, api
 from nats.js.errors import BadRequestError, KeyWrongLastSequenceError, NotFoundError
 from nats.js.errors import Error as JetStreamError
+from nats.js.kv import KeyValue
 from nats.js.object_store import ObjectStore
 
 from gateway.errors import LogError
 from gateway.log.jetstream import view
-from gateway.log.jetstream.connection import Connection
+from gateway.log.jetstream.connection import Connection, end
 from gateway.log.jetstream.settings import JetStreamSettings
 
 KEPT: Final = 2
-LEASE_S: Final = 600.0
-"""How long making one may take, and how long nobody else makes one if it came to nothing."""
+MAKING_S: Final = 600.0
+"""How long making one may take."""
+OLD_S: Final = MAKING_S
+"""After which what is not whole never will be."""
+CLAIM_S: Final = 20.0
+"""How long nobody else makes one when its maker is gone, or it came to nothing."""
+RENEW_S: Final = 5.0
+"""Between words of the maker that it is still at it."""
 LIST_S: Final = 30.0
 FULL_SHARE: Final = 0.5
 """Part of the stream's bytes above which a snapshot is made before its time."""
@@ -72,7 +80,7 @@ class Snapshots:
         try:
             store = await self._jetstream.object_store(self._bucket)
             with packed.open("wb") as file:
-                async with asyncio.timeout(LEASE_S):
+                async with asyncio.timeout(MAKING_S):
                     await store.get(self._name(sequence), writeinto=file)
             await asyncio.to_thread(_unpack, packed, into)
             if await asyncio.to_thread(view.sequence_of, into) != (sequence, self._identity):
@@ -101,14 +109,16 @@ class Snapshots:
             LogError: it could not be made; what there was is as it was.
         """
         try:
-            if not await self._claimed():
+            claims = await self._claims()
+            if not await _claimed(claims):
                 return None
             copy = path.with_name(f"{path.name}.snapshot")
             packed = path.with_name(f"{path.name}.snapshot.packed")
             with _removed(copy, packed):
-                async with asyncio.timeout(LEASE_S):
+                async with asyncio.timeout(MAKING_S), _renewed(claims):
                     sequence = await self._save(path, copy, packed)
-            await self._release()
+            with suppress(JetStreamError, nats.errors.Error):
+                await claims.delete(_KEY)
         except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
             raise LogError(f"no snapshot could be made: {self._settings.redacted(error)}") from error
         return sequence
@@ -131,7 +141,10 @@ class Snapshots:
         return sequence
 
     async def _sweep(self, store: ObjectStore) -> None:
-        """Remove what is left of snapshots whose maker was killed or cut off before they were whole."""
+        """Remove what is left of snapshots whose maker was killed or cut off before they were whole.
+
+        What is younger may be another maker's, who stood still and goes on.
+        """
         try:
             whole = {one.nuid for one in await store.list()}
         except NotFoundError:
@@ -139,8 +152,12 @@ class Snapshots:
         stream, chunks = f"OBJ_{self._bucket}", f"$O.{self._bucket}.C."
         info = await self._jetstream.stream_info(stream, subjects_filter=f"{chunks}>")
         for subject in info.state.subjects or ():
-            if subject.removeprefix(chunks) not in whole:
+            if subject.removeprefix(chunks) not in whole and await self._is_old(stream, subject):
                 await self._jetstream.purge_stream(stream, subject=subject)
+
+    async def _is_old(self, stream: str, subject: str) -> bool:
+        last = (await self._jetstream.get_last_msg(stream, subject)).time
+        return last is not None and datetime.now(UTC) - last > timedelta(seconds=OLD_S)
 
     async def _empty(self, sequence: int) -> None:
         """Remove all messages up to one from the stream."""
@@ -167,21 +184,11 @@ class Snapshots:
         )
         return store
 
-    async def _claimed(self) -> bool:
-        """Tell whether this node is to make one: nobody else is, nor has tried in vain a while ago."""
+    async def _claims(self) -> KeyValue:
         bucket = f"{self._settings.stream}-claims"
-        config = api.KeyValueConfig(bucket=bucket, ttl=LEASE_S, replicas=self._settings.replicas)
-        claims = await self._made(self._jetstream.create_key_value, self._jetstream.key_value, bucket, config)
-        try:
-            await claims.create(_KEY, b"")
-        except KeyWrongLastSequenceError:
-            return False
-        return True
-
-    async def _release(self) -> None:
-        claims = await self._jetstream.key_value(f"{self._settings.stream}-claims")
-        with suppress(JetStreamError, nats.errors.Error):
-            await claims.delete(_KEY)
+        config = api.KeyValueConfig(bucket=bucket, ttl=CLAIM_S, replicas=self._settings.replicas)
+        claims: KeyValue = await self._made(self._jetstream.create_key_value, self._jetstream.key_value, bucket, config)
+        return claims
 
     async def _made(self, make: Callable[..., Any], find: Callable[..., Any], bucket: str, config: Any) -> Any:
         """Return a bucket, made if need be; one that is there is taken as it is."""
@@ -196,6 +203,32 @@ class Snapshots:
                 return await find(bucket)
             except NotFoundError:
                 raise error from None
+
+
+async def _claimed(claims: KeyValue) -> bool:
+    """Tell whether this node is to make one: nobody else is, nor has tried in vain a moment ago."""
+    try:
+        await claims.create(_KEY, b"")
+    except KeyWrongLastSequenceError:
+        return False
+    return True
+
+
+@asynccontextmanager
+async def _renewed(claims: KeyValue) -> AsyncIterator[None]:
+    """Within which the claim does not run out."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            with suppress(JetStreamError, nats.errors.Error, TimeoutError):
+                await claims.put(_KEY, b"")
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        await end(renewing)
 
 
 @contextmanager
