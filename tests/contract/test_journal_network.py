@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import LogUnavailable
-from gateway.log.jetstream import log
+from gateway.log.jetstream import connection, log
 from gateway.log.jetstream.log import JetStreamLog
 from gateway.log.port import Settlement
 from tests.contract import nats_server
@@ -23,6 +23,12 @@ from tests.e2e.cluster.links import Link, Network
 @pytest.fixture
 def harness(tmp_path: Path) -> JetStreamHarness:
     return JetStreamHarness(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a node not wait so long for an answer before it tries another server."""
+    monkeypatch.setattr(connection, "MOVE_S", 1.0)
 
 
 @pytest.fixture

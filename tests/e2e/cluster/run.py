@@ -94,11 +94,11 @@ class Run:
         until(lambda: all(len(one.accepted) >= before[one.number] + WARM for one in devices), CALM_S)
 
     def _settle(self) -> None:
-        """Wait until nothing waits, as every node sees it."""
+        """Wait until nothing waits, and every node tells so."""
 
         def done() -> bool:
-            counts = [self._cluster.counts(node) for node in NODES]
-            return all(not target["queued"] for one in counts for target in one.values())
+            one, *others = [self._cluster.counts(node) for node in NODES]
+            return all(counts == one for counts in others) and not any(target["queued"] for target in one.values())
 
         until(done, CALM_S)
 
@@ -122,9 +122,8 @@ class Run:
             self._check_counts(name, len(arrived))
 
     def _check_counts(self, target: str, arrived: int) -> None:
-        told = [self._cluster.counts(node)[target] for node in NODES]
-        assert told[0] == told[1] == told[2], f"{target}: nodes tell different counts: {told}"
-        one = told[0]
+        one, *others = [self._cluster.counts(node)[target] for node in NODES]
+        assert [one, one] == others, f"{target}: nodes tell different counts"
         away = sum(one[state] for state in ("delivered", "dropped", "duplicate", "dead", "queued"))
         assert one["accepted"] == away, f"{target}: the sum lacks {one['accepted'] - away}: {one}"
         assert one["delivered"] == arrived, f"{target}: {arrived} arrived: {one}"
