@@ -174,14 +174,10 @@ class JetStreamLog(Engine):
         return await self._ask(reader.read_over_gaps, target, after, limit, max_bytes)
 
     async def cursor(self, target: str) -> int:
-        """Return a target's place after all that this node has asked to be settled, though nobody may wait for it now.
-
-        A settlement can still be on its way when its lease was lost and is won again; whoever begins before it is done
-        would send its events and count them once more. So the place is asked for by the journal, in its order.
-        """
+        """See `Engine`: a settlement can still be on its way when its lease was lost and is won again."""
         try:
             async with asyncio.timeout(BEHIND_S):
-                return await self._do(operations.PLACE_OF, target)
+                return await super().cursor(target)
         except TimeoutError:
             raise LogUnavailable(f"{self._name}: what is still being settled is not known in time") from None
 
