@@ -96,4 +96,5 @@ def stream_settings(config: JetStreamConfig, view: Path) -> JetStreamSettings:
         token=config.token,
         credentials=None if config.credentials is None else Path(config.credentials),
         max_bytes=config.bytes,
+        snapshot_messages=config.snapshot_messages,
     )

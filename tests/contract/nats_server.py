@@ -30,7 +30,9 @@ def free_port() -> int:
 class Server:
     """One server: its process, its port and its folder."""
 
-    def __init__(self, folder: Path, name: str = "alone", port: int = 0, more: str = "") -> None:
+    def __init__(
+        self, folder: Path, name: str = "alone", port: int = 0, more: str = "", listen: str = "127.0.0.1"
+    ) -> None:
         self.name = name
         self.port = port or free_port()
         self._folder = folder
@@ -38,7 +40,7 @@ class Server:
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "server.conf"
         self._config.write_text(
-            f"server_name: {name}\nlisten: 127.0.0.1:{self.port}\nmax_payload: {MAX_PAYLOAD}\n"
+            f"server_name: {name}\nlisten: {listen}:{self.port}\nmax_payload: {MAX_PAYLOAD}\n"
             f"jetstream {{ store_dir: '{folder / 'store'}', sync_interval: always, max_file_store: 100GB }}\n{more}"
         )
 
@@ -72,9 +74,18 @@ class Server:
         return bool(json.loads(said.partition(b"\r\n")[0].removeprefix(b"INFO ")).get("jetstream"))
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send it a signal; one that is told to stand still does when this returns."""
         assert self._process is not None
         self._process.send_signal(number)
+        if number == signal.SIGSTOP:
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait; what it has on disk stays."""
+        if self._process is not None:
+            self.send(signal.SIGTERM)
+            self._process.wait(20)
+            self._process = None
 
     def kill(self) -> None:
         """End it as a power cut of its process would."""

@@ -1,4 +1,5 @@
-"""The long forms of what the suite does shortly: ``scripts/soak crash``, ``limits``, ``sick``, ``journal``, ``moves``.
+"""The long forms of what the suite does shortly: ``scripts/soak`` with ``crash``, ``limits``, ``sick``, ``journal``,
+``cluster`` or ``moves``.
 
 They print what they found, and end with 1 when a promise was broken.
 """
@@ -22,6 +23,10 @@ from tests.contract.log_harness import CLUSTER, ClusterHarness
 from tests.contract.move_child import killed_on_its_way
 from tests.contract.move_run import ENGINES, Places
 from tests.contract.nats_server import Cluster
+from tests.e2e.cluster.faults import FAULTS
+from tests.e2e.cluster.ground import Ground, Loopback, Namespaces
+from tests.e2e.cluster.nodes import running
+from tests.e2e.cluster.run import HEAD, Run
 from tests.e2e.crash_rounds import Rounds, rounds
 from tests.e2e.harness import world
 from tests.e2e.limit_runs import Pressed, press
@@ -126,6 +131,37 @@ def journal(options: argparse.Namespace) -> None:
             cluster.kill()
 
 
+# --- the cluster -----------------------------------------------------------------------------------------
+
+
+def cluster(options: argparse.Namespace) -> None:
+    """Befall three gateways on three servers with everything there is, in an order of chance, again and again."""
+    draw = random.Random(options.seed)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        world(Path(folder)) as here,
+        running(here, options.seed, _ground(options)) as made,
+    ):
+        run = Run(made, options.seed)
+        print(f"seed {options.seed}\n{HEAD}", flush=True)
+        for _ in range(options.rounds):
+            faults = options.fault or list(FAULTS)
+            for fault in draw.sample(faults, len(faults)):
+                run.befall(fault)
+        print(run.summary())
+
+
+def _ground(options: argparse.Namespace) -> Ground:
+    if not options.namespaces:
+        return Loopback()
+    missing = Namespaces.missing()
+    if missing is not None:
+        raise AssertionError(missing)
+    ground = Namespaces()
+    print("each process in a network of its own" + ("" if ground.delays else "; without delays: no netem here"))
+    return ground
+
+
 # --- moves -----------------------------------------------------------------------------------------------
 
 
@@ -161,6 +197,12 @@ def main() -> None:
     servers.add_argument("--rounds", type=int, default=50)
     servers.add_argument("--seed", type=int, default=int(time.time()))
     servers.set_defaults(command=journal)
+    whole = commands.add_parser("cluster", help="befall a whole cluster with everything there is, under load")
+    whole.add_argument("--rounds", type=int, default=1, help="all faults once each, in another order")
+    whole.add_argument("--seed", type=int, default=int(time.time()))
+    whole.add_argument("--fault", action="append", choices=list(FAULTS), help="only this one; may be given again")
+    whole.add_argument("--namespaces", action="store_true", help="each process in a network namespace; needs root")
+    whole.set_defaults(command=cluster)
     moving = commands.add_parser("moves", help="kill moves of a log from one engine to the other")
     moving.add_argument("--rounds", type=int, default=20)
     moving.add_argument("--seed", type=int, default=int(time.time()))

@@ -105,6 +105,8 @@ def _check_log(document: Document, log: LogConfig) -> Iterator[Problem]:
         yield document.problem((*place, "stream"), "a stream's name has letters, digits, - and _, up to 64")
     if log.jetstream.bytes < LEAST_STREAM:
         yield document.problem((*place, "bytes"), f"must be at least {LEAST_STREAM} (64 MiB)")
+    if log.jetstream.snapshot_messages < 1:
+        yield document.problem((*place, "snapshot_messages"), "must be at least 1")
 
 
 def _check_listeners(document: Document, config: Config) -> Iterator[Problem]:

@@ -58,6 +58,8 @@ class JetStreamConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """A file as `nsc` makes it."""
     bytes: int = 2 * 1024**3
     """Of the stream at most; what is full stores nothing until there is room."""
+    snapshot_messages: int = 100_000
+    """New messages after which a view is kept and the stream shortened."""
 
 
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -117,8 +117,11 @@ class Engine(ABC):
         await self._do(operations.FORGET_TARGET, target)
 
     async def cursor(self, target: str) -> int:
-        place = await self._ask(reader.cursor, target)
-        return await self._do(operations.PLACE_OF, target) if place is None else place
+        """See `Log`; told by who writes, after all that was asked to be settled, though nobody may wait for it now.
+
+        Whoever began before such a settlement is done would send its events and count them once more.
+        """
+        return await self._do(operations.PLACE_OF, target)
 
     async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:
         return await self._ask(reader.read, target, after, limit, max_bytes)

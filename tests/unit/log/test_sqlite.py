@@ -2,11 +2,13 @@
 
 import asyncio
 import ctypes
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,25 @@ def test_closing_waits_for_a_writer_that_crashes_at_the_end(tmp_path: Path) -> N
         await asyncio.gather(late, return_exceptions=True)
 
     asyncio.run(run())
+
+
+def test_a_sender_begins_after_what_is_still_being_settled(tmp_path: Path) -> None:
+    """Also when nobody waits for it any more, as when a target changes while the disk hangs: nothing counts twice."""
+
+    async def work(log: SqliteLog) -> None:
+        await log.register(["crm"])
+        await log.append([entry("e1")])
+        with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as disk:
+            disk.execute("BEGIN IMMEDIATE")
+            settling = asyncio.ensure_future(log.settle("crm", Settlement(cursor=1, delivered=1)))
+            await asyncio.sleep(0.2)
+            settling.cancel()
+            asking = asyncio.ensure_future(log.cursor("crm"))
+            await asyncio.sleep(0.2)
+            disk.execute("ROLLBACK")
+            assert await asking == 1
+
+    play(tmp_path / "log.db", work)
 
 
 def test_entries_that_cannot_be_stored_fail_alone(tmp_path: Path) -> None:

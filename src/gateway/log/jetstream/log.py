@@ -23,7 +23,7 @@ from gateway.log.jetstream.follower import Follower, has_lost
 from gateway.log.jetstream.messages import Packer
 from gateway.log.jetstream.people import ViewDirectory
 from gateway.log.jetstream.permissions import ViewPermissions
-from gateway.log.jetstream.publisher import Publisher
+from gateway.log.jetstream.publisher import Publisher, Untold
 from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.jetstream.snapshots import Snapshots
 from gateway.log.jetstream.view import View
@@ -186,6 +186,14 @@ class JetStreamLog(Engine):
     async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:
         return await self._ask(reader.read_over_gaps, target, after, limit, max_bytes)
 
+    async def cursor(self, target: str) -> int:
+        """See `Engine`: a settlement can still be on its way when its lease was lost and is won again."""
+        try:
+            async with asyncio.timeout(BEHIND_S):
+                return await super().cursor(target)
+        except TimeoutError:
+            raise LogUnavailable(f"{self._name}: what is still being settled is not known in time") from None
+
     async def catch_up(self) -> None:
         """Wait until this node has seen all that any node had stored when this was called.
 
@@ -236,7 +244,8 @@ class JetStreamLog(Engine):
         Raises:
             Stolen: another does.
         """
-        await self._do(operations.SETTLE_AS, self._node, target, settlement)
+        with suppress(Untold):  # asked for again, it would count twice
+            await self._do(operations.SETTLE_AS, self._node, target, settlement)
 
     async def hold(self, name: str, place: int | None) -> None:
         """Keep all events after a place for a reader of this node: each node's readers have their own places."""
@@ -297,7 +306,7 @@ class JetStreamLog(Engine):
 
     @property
     def fault(self) -> str | None:
-        return self._publisher.fault or self._follower.fault or self._readers.fault
+        return self._publisher.fault or self._connection.fault or self._follower.fault or self._readers.fault
 
     @property
     def checkpoint_fault(self) -> str | None:
@@ -494,7 +503,14 @@ class JetStreamLog(Engine):
             self._forgotten += await self._do(operations.FORGET_MORE, until, self._limits.max_keys)
 
     async def _snapshot_if_due(self) -> None:
-        if not await self._snapshots.due():
+        """Make a snapshot if it is time; to ask is to see whether the servers answer, also where nothing is stored."""
+        try:
+            due = await self._snapshots.due()
+        except (nats.errors.Error, TimeoutError):
+            self._connection.unanswered()
+            raise
+        self._connection.answered()
+        if not due:
             return
         try:
             await self.snapshot()

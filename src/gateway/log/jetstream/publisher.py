@@ -38,6 +38,10 @@ _HEAD: Final = 1024
 Future = asyncio.Future[Any]
 
 
+class Untold(LogError):
+    """An operation was done, and what it returned is not to be had."""
+
+
 class Piece(Struct, gc=False):
     """Something to write: entries or an operation."""
 
@@ -90,7 +94,8 @@ class Publisher:
         self._pieces: deque[Piece] = deque()
         self._number = 0
         self._refused = 0
-        """Bytes of the largest message that could not be stored since the last fault began."""
+        """Bytes of the largest message for which there was no room since the last fault began."""
+        self._probed_at = 0.0
         self._asked: dict[int, list[Future]] = {}
         """Number of a message -> who waits for what its operations return."""
         self._wake = asyncio.Event()
@@ -164,7 +169,7 @@ class Publisher:
     def lost(self, number: int) -> None:
         """Tell those who wait for messages up to a number that their results are not to be had any more."""
         for known in [known for known in self._asked if known <= number]:
-            _fail(self._asked.pop(known), LogError(f"{self._settings.name}: it was done, and its outcome is not known"))
+            _fail(self._asked.pop(known), Untold(f"{self._settings.name}: it was done, and its outcome is not known"))
 
     async def stop(self) -> None:
         """Finish what was handed over, as far as the servers let it, and end."""
@@ -232,6 +237,8 @@ class Publisher:
             self.waiting -= piece.waiting
             if piece.written is None and piece.last and not piece.future.done():
                 piece.future.set_result(None)
+        if time.monotonic() >= self._probed_at + PROBE_S:
+            await self._probe()
 
     def _is_over(self, piece: Piece) -> bool:
         """Tell whether nobody waits for it any more: it was cancelled, or another part of it has failed."""
@@ -291,16 +298,26 @@ class Publisher:
                     if not_stored(error):
                         self._refused = max(self._refused, len(data))
                         return trouble
+                    self._connection.unanswered()
                 else:
+                    self._connection.answered()
                     self.acknowledged = max(self.acknowledged, ack.seq)
                     return None
             if time.monotonic() >= since + self._settings.publish_s:
-                self._refused = max(self._refused, len(data))
                 self.fault = trouble
                 if not (unknown and must_know) or self._stopping:
                     return trouble
-                self._give_up_on_appends(pieces, trouble)
+                self._give_up_on_appends([*pieces, *self._overdue()], trouble)
             await asyncio.sleep(PAUSE_S)
+
+    def _overdue(self) -> list[Piece]:
+        """Take appends out of the queue that have waited too long behind a message whose fate is not known."""
+        latest = time.monotonic() - self._settings.publish_s
+        overdue = [piece for piece in self._pieces if piece.written is None and piece.since <= latest]
+        if overdue:
+            self._pieces = deque(piece for piece in self._pieces if piece.written is not None or piece.since > latest)
+            self.waiting -= sum(piece.waiting for piece in overdue)
+        return overdue
 
     def _give_up_on_appends(self, pieces: Sequence[Piece], trouble: str) -> None:
         _fail([piece.future for piece in pieces if piece.written is None], self._unavailable(trouble))
@@ -318,6 +335,7 @@ class Publisher:
         """Find out whether twice what could not be stored would find room, and whether anything is stored at all."""
         if self.fault is None or not self._connection.up:
             return
+        self._probed_at = time.monotonic()
         try:
             info = await self._connection.jetstream.stream_info(self._settings.stream)
             limit = info.config.max_bytes or 0

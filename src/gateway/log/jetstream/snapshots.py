@@ -8,8 +8,9 @@ import asyncio
 import io
 import zlib
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -17,16 +18,23 @@ import nats.errors
 from nats.js import JetStreamContext, api
 from nats.js.errors import BadRequestError, KeyWrongLastSequenceError, NotFoundError
 from nats.js.errors import Error as JetStreamError
+from nats.js.kv import KeyValue
 from nats.js.object_store import ObjectStore
 
 from gateway.errors import LogError
 from gateway.log.jetstream import view
-from gateway.log.jetstream.connection import Connection
+from gateway.log.jetstream.connection import Connection, end
 from gateway.log.jetstream.settings import JetStreamSettings
 
 KEPT: Final = 2
-LEASE_S: Final = 600.0
-"""How long making one may take, and how long nobody else makes one if it came to nothing."""
+MAKING_S: Final = 600.0
+"""How long making one may take."""
+OLD_S: Final = MAKING_S
+"""After which what is not whole never will be."""
+CLAIM_S: Final = 20.0
+"""How long nobody else makes one when its maker is gone, or it came to nothing."""
+RENEW_S: Final = 5.0
+"""Between words of the maker that it is still at it."""
 LIST_S: Final = 30.0
 FULL_SHARE: Final = 0.5
 """Part of the stream's bytes above which a snapshot is made before its time."""
@@ -104,13 +112,15 @@ class Snapshots:
             LogError: it could not be made; what there was is as it was.
         """
         try:
-            if not await self._claimed():
+            claims = await self._claims()
+            if not await _claimed(claims):
                 return None
             copy = path.with_name(f"{path.name}.snapshot")
             with _removed(copy):
-                async with asyncio.timeout(LEASE_S):
+                async with asyncio.timeout(MAKING_S), _renewed(claims):
                     sequence = await self._save(path, copy)
-            await self._release()
+            with suppress(JetStreamError, nats.errors.Error):
+                await claims.delete(_KEY)
         except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
             raise LogError(f"no snapshot could be made: {self._settings.redacted(error)}") from error
         return sequence
@@ -127,7 +137,10 @@ class Snapshots:
         """
         sequence, _ = await asyncio.to_thread(view.sequence_of, path)
         try:
-            await self._sweep()
+            store = await self._store()
+            for old in await self.newest():
+                await self._delete(store, self._name(old))
+            await self._sweep(store, alone=True)
             await self._put(self._name(sequence), path, tell)
             await self._empty(sequence)
         except (JetStreamError, nats.errors.Error, TimeoutError, OSError) as error:
@@ -141,32 +154,21 @@ class Snapshots:
             with _Told(packed, "sending", tell) as file:
                 await store.put(name, file)
 
-    async def _sweep(self) -> None:
-        """Remove what earlier attempts have left: snapshots, and pieces that belong to nothing."""
-        store = await self._store()
-        for old in await self.newest():
-            await self._delete(store, self._name(old))
-        named = {one.nuid for one in await _listed(store)}
-        pieces = f"$O.{self._bucket}.C."
-        bucket = await self._jetstream.stream_info(f"OBJ_{self._bucket}", subjects_filter=f"{pieces}>")
-        for subject in bucket.state.subjects or {}:
-            if subject.removeprefix(pieces) not in named:
-                await self._jetstream.purge_stream(f"OBJ_{self._bucket}", subject=subject)
-
     async def _get(self, name: str, into: Path) -> None:
         packed = into.with_name(f"{into.name}.packed")
         with _removed(packed):
             store = await self._jetstream.object_store(self._bucket)
             with packed.open("wb") as file:
-                async with asyncio.timeout(LEASE_S):
+                async with asyncio.timeout(MAKING_S):
                     await store.get(name, writeinto=file)
             await asyncio.to_thread(_unpack, packed, into)
 
     async def _save(self, path: Path, copy: Path) -> int:
         await asyncio.to_thread(view.copy, path, copy)
         sequence, _ = await asyncio.to_thread(view.sequence_of, copy)
-        await self._put(self._name(sequence), copy)
         store = await self._store()
+        await self._sweep(store)
+        await self._put(self._name(sequence), copy)
         there = await self.newest()
         for old in there[KEPT:]:
             await self._delete(store, self._name(old))
@@ -175,6 +177,22 @@ class Snapshots:
         if self._crowded((await self._jetstream.stream_info(self._settings.stream)).state):
             await self._empty(there[0])
         return sequence
+
+    async def _sweep(self, store: ObjectStore, *, alone: bool = False) -> None:
+        """Remove what is left of snapshots whose maker was killed or cut off before they were whole.
+
+        What is young may be another maker's, who stood still and goes on, unless this one is alone.
+        """
+        whole = {one.nuid for one in await _listed(store)}
+        stream, chunks = f"OBJ_{self._bucket}", f"$O.{self._bucket}.C."
+        info = await self._jetstream.stream_info(stream, subjects_filter=f"{chunks}>")
+        for subject in info.state.subjects or ():
+            if subject.removeprefix(chunks) not in whole and (alone or await self._is_old(stream, subject)):
+                await self._jetstream.purge_stream(stream, subject=subject)
+
+    async def _is_old(self, stream: str, subject: str) -> bool:
+        last = (await self._jetstream.get_last_msg(stream, subject)).time
+        return last is not None and datetime.now(UTC) - last > timedelta(seconds=OLD_S)
 
     async def _empty(self, sequence: int) -> None:
         """Remove all messages up to one from the stream."""
@@ -201,21 +219,11 @@ class Snapshots:
         )
         return store
 
-    async def _claimed(self) -> bool:
-        """Tell whether this node is to make one: nobody else is, nor has tried in vain a while ago."""
+    async def _claims(self) -> KeyValue:
         bucket = f"{self._settings.stream}-claims"
-        config = api.KeyValueConfig(bucket=bucket, ttl=LEASE_S, replicas=self._settings.replicas)
-        claims = await self._made(self._jetstream.create_key_value, self._jetstream.key_value, bucket, config)
-        try:
-            await claims.create(_KEY, b"")
-        except KeyWrongLastSequenceError:
-            return False
-        return True
-
-    async def _release(self) -> None:
-        claims = await self._jetstream.key_value(f"{self._settings.stream}-claims")
-        with suppress(JetStreamError, nats.errors.Error):
-            await claims.delete(_KEY)
+        config = api.KeyValueConfig(bucket=bucket, ttl=CLAIM_S, replicas=self._settings.replicas)
+        claims: KeyValue = await self._made(self._jetstream.create_key_value, self._jetstream.key_value, bucket, config)
+        return claims
 
     async def _made(self, make: Callable[..., Any], find: Callable[..., Any], bucket: str, config: Any) -> Any:
         """Return a bucket, made if need be; one that is there is taken as it is."""
@@ -238,6 +246,32 @@ async def _listed(store: ObjectStore) -> list[api.ObjectInfo]:
         return [one for one in await store.list() if not one.deleted]
     except NotFoundError:  # it is empty
         return []
+
+
+async def _claimed(claims: KeyValue) -> bool:
+    """Tell whether this node is to make one: nobody else is, nor has tried in vain a moment ago."""
+    try:
+        await claims.create(_KEY, b"")
+    except KeyWrongLastSequenceError:
+        return False
+    return True
+
+
+@asynccontextmanager
+async def _renewed(claims: KeyValue) -> AsyncIterator[None]:
+    """Within which the claim does not run out."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            with suppress(JetStreamError, nats.errors.Error, TimeoutError):
+                await claims.put(_KEY, b"")
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        await end(renewing)
 
 
 @contextmanager
