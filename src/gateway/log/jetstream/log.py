@@ -167,7 +167,8 @@ class JetStreamLog(Engine):
             operation.decode(written)
         except msgspec.MsgspecError as error:  # what no node could read back
             raise LogError(f"cannot be stored: {error}") from error
-        result: T = await self._publisher.call(operation, written)
+        with self._follower.hurrying():
+            result: T = await self._publisher.call(operation, written)
         return result
 
     async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:

@@ -1,0 +1,207 @@
+"""Several gateways on one stream, and several workers on one SQLite file: what one machine makes of 1, 2 and 3.
+
+    python -m benchmarks.cluster [ROUNDS] [SECONDS]
+
+All share the cores of this machine: the gateways, the NATS servers (which sync every message), a load generator for each
+gateway, and the vendor. So a figure says what is left of the machine for it; CPU an event, of all gateways and of all
+servers, is what can be compared. Each event goes to one of three targets, in bulk, or is dropped by a rule ("accept").
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import httpx
+import msgspec
+
+from benchmarks.load import KEY
+from benchmarks.machine import CORES, cpu_seconds, describe, load, middle, serving
+from tests.contract.nats_server import Cluster, Server
+
+SOURCES: Final = ("one", "two", "three")
+ENDPOINTS: Final = "events,event-bulk-create-jobs"
+CONNECTIONS: Final = 48
+"""Of all load generators together."""
+SHARE_S: Final = 5.0
+"""For the nodes to share out the targets."""
+
+
+class Shape(NamedTuple):
+    """What is run."""
+
+    log: str
+    """`sqlite`, or how many NATS servers."""
+    processes: int
+    deliver: bool
+
+    def __str__(self) -> str:
+        where = (
+            f"{self.processes} workers on SQLite"
+            if self.log == "sqlite"
+            else (f"{self.processes} nodes on {self.log} NATS server{'s' * (self.log != '1')}")
+        )
+        return f"{where}, {'accept to vendor' if self.deliver else 'accept'}"
+
+
+class Figures(NamedTuple):
+    """What one round measured."""
+
+    accepted_per_s: float
+    delivered_per_s: float
+    """From the first accepted to the last delivered, 0 when nothing is."""
+    gateway_us: float
+    server_us: float
+
+
+SHAPES: Final = [Shape(*one) for one in product(("1", "3", "sqlite"), (1, 2, 3), (False, True))]
+
+
+def configuration(folder: Path, number: int, log: dict[str, Any], sink: str, *, deliver: bool) -> Path:
+    """Write the gateway.yaml of a node."""
+    config = {
+        "listen": {"port": 0},
+        "admin": {"port": 0},
+        "log": log,
+        "logging": {"format": "json", "level": "warning"},
+        "receipts": {"enabled": False},
+        "sources": {one: {"vendor": "klaviyo", "credentials": [{"private_key": KEY}]} for one in SOURCES},
+        "targets": {
+            f"to-{one}": {"vendor": "klaviyo", "base_url": sink, "credentials": {"private_key": KEY}} for one in SOURCES
+        },
+        "routes": [
+            {"name": one, "match": {"source": one}, **({"to": f"to-{one}"} if deliver else {"drop": "measured alone"})}
+            for one in SOURCES
+        ],
+    }
+    path = folder / f"node-{number}.yaml"
+    path.write_bytes(msgspec.yaml.encode(config))
+    return path
+
+
+@contextmanager
+def brokers(folder: Path, number: str) -> Iterator[list[Server]]:
+    """Run NATS servers; none for SQLite."""
+    if number == "sqlite":
+        yield []
+        return
+    if number == "3":
+        cluster = Cluster(folder / "cluster")
+        servers = cluster.servers
+    else:
+        servers = [Server(folder / "server")]
+    try:
+        for server in servers:
+            server.start()
+        yield servers
+    finally:
+        for server in servers:
+            server.kill()
+
+
+@contextmanager
+def gateways(shape: Shape, folder: Path, servers: Sequence[Server], sink: str) -> Iterator[tuple[list[int], list[Any]]]:
+    """Run the gateways; yields their processes, workers among them, and where they listen."""
+    urls = [server.url for server in servers]
+    with ExitStack() as stack:
+        processes, ready = [], []
+        for number in range(shape.processes if servers else 1):
+            log: dict[str, Any] = {"sqlite": "gateway.db"}
+            if servers:
+                log = {"jetstream": {"servers": urls, "replicas": len(urls), "view": f"view-{number}.db"}}
+            path = configuration(folder, number, log, sink, deliver=shape.deliver)
+            workers = [] if servers else [str(shape.processes)]
+            command = ["-m", "benchmarks.whole_server", str(path), ENDPOINTS, *workers]
+            process, told = stack.enter_context(serving(command, None))
+            processes += [process.pid, *children(process.pid)]
+            ready.append(told)
+        yield processes, ready
+
+
+def children(pid: int) -> list[int]:
+    """Return a process's children."""
+    told = subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, check=False)  # noqa: S607
+    return [int(line) for line in told.stdout.split()]
+
+
+def delivered(admin: str) -> int:
+    """Wait until nothing is queued; return how many events were delivered."""
+    while True:
+        targets = httpx.get(f"{admin}/status", trust_env=False, timeout=60).json()["log"]["targets"]
+        if not any(target["queued"] for target in targets):
+            return sum(int(target["delivered"]) for target in targets)
+        time.sleep(0.05)
+
+
+def pressed(ready: Sequence[Any], seconds: float) -> tuple[int, float]:
+    """Load every source at the same time, each at one of the gateways; return requests and requests a second."""
+    with ThreadPoolExecutor(len(SOURCES)) as threads:
+        running = [
+            threads.submit(
+                load,
+                ready[n % len(ready)]["listen"],
+                f"/{source}/api/events",
+                CONNECTIONS // len(SOURCES),
+                seconds,
+                core=None,
+            )  # fmt: skip
+            for n, source in enumerate(SOURCES)
+        ]
+        counted = [one.result() for one in running]
+    return sum(one["requests"] for one in counted), sum(one["per_second"] for one in counted)
+
+
+def measure(shape: Shape, seconds: float) -> Figures:
+    """Run one round."""
+    with (
+        tempfile.TemporaryDirectory(dir=".") as name,
+        serving(["-m", "benchmarks.sink"], None) as (_, sink),
+        brokers(Path(name), shape.log) as servers,
+        gateways(shape, Path(name), servers, sink["url"]) as (processes, ready),
+    ):
+        if servers and shape.deliver:
+            time.sleep(SHARE_S)
+        pressed(ready, 0.5)
+        before = delivered(ready[0]["admin"])
+        gateway, server = used(processes), used([one.pid for one in servers])
+        begun = time.monotonic()
+        requests, per_s = pressed(ready, seconds)
+        sent = delivered(ready[0]["admin"]) - before
+        took = time.monotonic() - begun
+        return Figures(
+            per_s,
+            sent / took,
+            (used(processes) - gateway) / requests * 1e6,
+            (used([one.pid for one in servers]) - server) / requests * 1e6,
+        )
+
+
+def used(processes: Sequence[int]) -> float:
+    """Return the seconds of CPU that processes have used."""
+    return sum(cpu_seconds(pid) for pid in processes)
+
+
+def main(rounds: int = 3, seconds: float = 4.0) -> None:
+    """Measure and print; the rounds of all shapes alternate."""
+    print(f"1, 2 and 3 gateways on the {len(CORES)} cores that all else shares; {describe()}")
+    found: dict[Shape, list[Figures]] = {shape: [] for shape in SHAPES}
+    for _ in range(rounds):
+        for shape, figures in found.items():
+            figures.append(measure(shape, seconds))
+    for shape, figures in found.items():
+        one = Figures(*(middle(list(column)) for column in zip(*figures, strict=True)))
+        print(
+            f"  {shape!s:46}{one.accepted_per_s:8.0f} accepted/s{one.delivered_per_s:8.0f} delivered/s  "
+            f"CPU an event: gateways {one.gateway_us:5.1f} us, servers {one.server_us:5.1f} us",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(*(int(arg) for arg in sys.argv[1:2]), *(float(arg) for arg in sys.argv[2:3]))
