@@ -2,13 +2,14 @@
 
     python -m benchmarks.accept [ROUNDS] [SECONDS]
 
-The gateway has the first core for itself; the load generator and the NATS server, which syncs every message, share the
-last one. What the server takes is told apart: on a machine of its own it would take nothing from the load.
+What accepts has the first core for itself; the load generator and the NATS server, which syncs every message, share the
+last one. What the server takes is told apart: on a machine of its own it would take nothing from the load. "a worker" is
+the process that accepts of `--workers 1`: the node's own, which keeps the view, is on the last core as well.
 """
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,12 +18,27 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks.load import KEY
-from benchmarks.machine import LOAD_CORE, cpu_seconds, describe, load, memory_mb, middle, on_core, serving
+from benchmarks.machine import (
+    LOAD_CORE,
+    SERVER_CORE,
+    children,
+    cpu_seconds,
+    describe,
+    load,
+    memory_mb,
+    middle,
+    move,
+    on_core,
+    serving,
+)
 from tests.contract.nats_server import Server
 
 CONNECTIONS = 64
 PATH = "/klaviyo/api/events"
 SQLITE: Final = {"sqlite": "gateway.db"}
+INGEST: Final = ("--role", "ingest")
+ALL: Final = ("--role", "all")
+WORKER: Final = ("--workers", "1")
 
 Figures = dict[str, float]
 
@@ -59,19 +75,32 @@ def broker(folder: Path) -> Iterator[Server]:
         server.kill()
 
 
-def measure(command: list[str], seconds: float, rate: float | None = None, server: int | None = None) -> Figures:
-    """Return rate, times, CPU per request (microseconds; the NATS server's apart) and memory of one round."""
-    with serving(command) as (process, ready):
+def measure(
+    command: list[str], seconds: float, rate: float | None = None, server: int | None = None, *, worker: bool = False
+) -> Figures:
+    """Return rate, times, CPU per request (microseconds; the NATS server's apart) and memory of one round.
+
+    Args:
+        worker: measure the one process that the command starts, and put the command itself to the load's core.
+    """
+    with serving(command, LOAD_CORE if worker else SERVER_CORE) as (process, ready):
+        (accepting,) = children(process.pid) if worker else [process.pid]
+        move(accepting, SERVER_CORE)
         load(ready["listen"], PATH, CONNECTIONS, 0.5)
-        before, at_server = cpu_seconds(process.pid), cpu_seconds(server) if server else 0.0
+        before, at_server = cpu_seconds(accepting), cpu_seconds(server) if server else 0.0
         counted = load(ready["listen"], PATH, 256 if rate else CONNECTIONS, seconds, rate)
-        cpu = (cpu_seconds(process.pid) - before) / counted["requests"] * 1e6
+        cpu = (cpu_seconds(accepting) - before) / counted["requests"] * 1e6
         server_cpu = (cpu_seconds(server) - at_server) / counted["requests"] * 1e6 if server else 0.0
-        return {**counted, "cpu_us": cpu, "server_us": server_cpu, "memory_mb": memory_mb(process.pid)}
+        return {**counted, "cpu_us": cpu, "server_us": server_cpu, "memory_mb": memory_mb(accepting)}
 
 
 def gateway_round(
-    seconds: float, *, level: str = "warning", role: str = "ingest", rate: float | None = None, nats: bool = False
+    seconds: float,
+    how: Sequence[str] = INGEST,
+    *,
+    nats: bool = False,
+    level: str = "warning",
+    rate: float | None = None,
 ) -> Figures:
     """Measure the gateway with a log of its own."""
     with tempfile.TemporaryDirectory(dir=".") as name:
@@ -79,8 +108,8 @@ def gateway_round(
 
         def run(log: dict[str, Any], server: int | None = None) -> Figures:
             config = configuration(folder, level, log)
-            command = ["-m", "gateway", "serve", "-c", str(config), "--role", role, "--ready-file"]
-            return measure(command, seconds, rate, server)
+            command = ["-m", "gateway", "serve", "-c", str(config), *how, "--ready-file"]
+            return measure(command, seconds, rate, server, worker=how is WORKER)
 
         if not nats:
             return run(SQLITE)
@@ -97,11 +126,11 @@ def rounds_of(seconds: float) -> dict[str, Callable[[], Figures]]:
     """Return what is measured, by name."""
     return {
         "floor": partial(floor_round, seconds),
-        "gateway, a line per request": partial(gateway_round, seconds, level="info"),
-        "gateway": partial(gateway_round, seconds),
-        "JetStream, a line per request": partial(gateway_round, seconds, level="info", nats=True),
+        "SQLite": partial(gateway_round, seconds, level="info"),
+        "SQLite, no line per request": partial(gateway_round, seconds),
         "JetStream": partial(gateway_round, seconds, nats=True),
-        "JetStream, --role all": partial(gateway_round, seconds, role="all", nats=True),
+        "JetStream, a worker": partial(gateway_round, seconds, WORKER, nats=True),
+        "JetStream, --role all": partial(gateway_round, seconds, ALL, nats=True),
     }
 
 
@@ -127,8 +156,8 @@ def main(rounds: int = 3, seconds: float = 4.0) -> None:
             held[name].append(run())
     for name, values in held.items():
         show(name, values, held["floor"])
-    for name, nats in (("gateway", False), ("JetStream", True)):
-        paced = [gateway_round(seconds, level="info", rate=10_000, nats=nats) for _ in range(rounds)]
+    for name, nats in (("SQLite", False), ("JetStream", True)):
+        paced = [gateway_round(seconds, rate=10_000, nats=nats) for _ in range(rounds)]
         print(
             f"  {name + ', paced at 10,000/s':29} {middle([p['per_second'] for p in paced]):8.0f} req/s  "
             f"p50 {middle([p['p50_ms'] for p in paced]):5.2f}  p99 {middle([p['p99_ms'] for p in paced]):6.2f} ms"

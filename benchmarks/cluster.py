@@ -2,18 +2,18 @@
 
     python -m benchmarks.cluster [ROUNDS] [SECONDS]
 
-All share the cores of this machine: the gateways, the NATS servers (which sync every message), a load generator for each
-gateway, and the vendor. So a figure says what is left of the machine for it; CPU an event, of all gateways and of all
-servers, is what can be compared. Each event goes to one of three targets, in bulk, or is dropped by a rule ("accept").
+All share the cores of this machine: the gateways, the NATS servers (which sync every message), three load generators,
+and the vendor. So a rate says what is left of the machine for it; CPU an event, of all gateways and of all servers, is
+what can be compared. Each event goes to one of three targets, in bulk, or is dropped by a rule ("accept").
 """
 
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,7 +22,7 @@ import httpx
 import msgspec
 
 from benchmarks.load import KEY
-from benchmarks.machine import CORES, cpu_seconds, describe, load, middle, serving
+from benchmarks.machine import CORES, children, cpu_seconds, describe, load, middle, serving
 from tests.contract.nats_server import Cluster, Server
 
 SOURCES: Final = ("one", "two", "three")
@@ -36,18 +36,17 @@ SHARE_S: Final = 5.0
 class Shape(NamedTuple):
     """What is run."""
 
-    log: str
-    """`sqlite`, or how many NATS servers."""
+    servers: int
+    """NATS servers; 0: the log is SQLite's."""
+    workers: bool
+    """Whether the processes are workers of one node, else each is a node."""
     processes: int
     deliver: bool
 
     def __str__(self) -> str:
-        where = (
-            f"{self.processes} workers on SQLite"
-            if self.log == "sqlite"
-            else (f"{self.processes} nodes on {self.log} NATS server{'s' * (self.log != '1')}")
-        )
-        return f"{where}, {'accept to vendor' if self.deliver else 'accept'}"
+        what = "workers" if self.workers else "nodes"
+        where = f"{self.servers} NATS server{'s' * (self.servers > 1)}" if self.servers else "SQLite"
+        return f"{where}, {self.processes} {what}, {'accept to vendor' if self.deliver else 'accept'}"
 
 
 class Figures(NamedTuple):
@@ -60,7 +59,8 @@ class Figures(NamedTuple):
     server_us: float
 
 
-SHAPES: Final = [Shape(*one) for one in product(("1", "3", "sqlite"), (1, 2, 3), (False, True))]
+KINDS: Final = ((1, False), (3, False), (1, True), (0, True))
+SHAPES: Final = [Shape(*kind, *size) for kind, size in product(KINDS, product((1, 2, 3), (False, True)))]
 
 
 def configuration(folder: Path, number: int, log: dict[str, Any], sink: str, *, deliver: bool) -> Path:
@@ -86,16 +86,9 @@ def configuration(folder: Path, number: int, log: dict[str, Any], sink: str, *, 
 
 
 @contextmanager
-def brokers(folder: Path, number: str) -> Iterator[list[Server]]:
-    """Run NATS servers; none for SQLite."""
-    if number == "sqlite":
-        yield []
-        return
-    if number == "3":
-        cluster = Cluster(folder / "cluster")
-        servers = cluster.servers
-    else:
-        servers = [Server(folder / "server")]
+def brokers(folder: Path, number: int) -> Iterator[list[Server]]:
+    """Run so many NATS servers."""
+    servers = Cluster(folder / "cluster").servers if number == 3 else [Server(folder / f"{n}") for n in range(number)]
     try:
         for server in servers:
             server.start()
@@ -111,12 +104,12 @@ def gateways(shape: Shape, folder: Path, servers: Sequence[Server], sink: str) -
     urls = [server.url for server in servers]
     with ExitStack() as stack:
         processes, ready = [], []
-        for number in range(shape.processes if servers else 1):
+        for number in range(1 if shape.workers else shape.processes):
             log: dict[str, Any] = {"sqlite": "gateway.db"}
             if servers:
                 log = {"jetstream": {"servers": urls, "replicas": len(urls), "view": f"view-{number}.db"}}
             path = configuration(folder, number, log, sink, deliver=shape.deliver)
-            workers = [] if servers else [str(shape.processes)]
+            workers = [str(shape.processes)] if shape.workers else []
             command = ["-m", "benchmarks.whole_server", str(path), ENDPOINTS, *workers]
             process, told = stack.enter_context(serving(command, None))
             processes += [process.pid, *children(process.pid)]
@@ -126,7 +119,7 @@ def gateways(shape: Shape, folder: Path, servers: Sequence[Server], sink: str) -
 
 def children(pid: int) -> list[int]:
     """Return a process's children."""
-    told = subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, check=False)  # noqa: S607
+    told = subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, check=False)
     return [int(line) for line in told.stdout.split()]
 
 
@@ -142,16 +135,10 @@ def delivered(admin: str) -> int:
 def pressed(ready: Sequence[Any], seconds: float) -> tuple[int, float]:
     """Load every source at the same time, each at one of the gateways; return requests and requests a second."""
     with ThreadPoolExecutor(len(SOURCES)) as threads:
+        places = [ready[n % len(ready)]["listen"] for n in range(len(SOURCES))]
+        run = partial(load, connections=CONNECTIONS // len(SOURCES), seconds=seconds, core=None)
         running = [
-            threads.submit(
-                load,
-                ready[n % len(ready)]["listen"],
-                f"/{source}/api/events",
-                CONNECTIONS // len(SOURCES),
-                seconds,
-                core=None,
-            )  # fmt: skip
-            for n, source in enumerate(SOURCES)
+            threads.submit(run, place, f"/{source}/api/events") for place, source in zip(places, SOURCES, strict=True)
         ]
         counted = [one.result() for one in running]
     return sum(one["requests"] for one in counted), sum(one["per_second"] for one in counted)
@@ -162,7 +149,7 @@ def measure(shape: Shape, seconds: float) -> Figures:
     with (
         tempfile.TemporaryDirectory(dir=".") as name,
         serving(["-m", "benchmarks.sink"], None) as (_, sink),
-        brokers(Path(name), shape.log) as servers,
+        brokers(Path(name), shape.servers) as servers,
         gateways(shape, Path(name), servers, sink["url"]) as (processes, ready),
     ):
         if servers and shape.deliver:
@@ -197,7 +184,7 @@ def main(rounds: int = 3, seconds: float = 4.0) -> None:
     for shape, figures in found.items():
         one = Figures(*(middle(list(column)) for column in zip(*figures, strict=True)))
         print(
-            f"  {shape!s:46}{one.accepted_per_s:8.0f} accepted/s{one.delivered_per_s:8.0f} delivered/s  "
+            f"  {shape!s:43}{one.accepted_per_s:8.0f} accepted/s{one.delivered_per_s:8.0f} delivered/s  "
             f"CPU an event: gateways {one.gateway_us:5.1f} us, servers {one.server_us:5.1f} us",
             flush=True,
         )

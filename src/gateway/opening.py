@@ -3,17 +3,14 @@
 import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import uvloop
 
 from gateway.config import Checked, JetStreamConfig
-from gateway.errors import LogLocked, UsageError
+from gateway.errors import UsageError
 from gateway.log.engine import Engine
 from gateway.log.sqlite import Retention, SqliteLog
-
-WORKERS: Final = 64
-"""Processes of one machine that may accept at the same time."""
 
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -52,28 +49,22 @@ async def _open_stream(
     *,
     shared: bool,
 ) -> Engine:
-    """Open a stream; of processes that share this machine each has a view of its own."""
+    """Open a stream; of processes that share this machine the first has the view, and is there before the others."""
     try:
-        from gateway.log.jetstream.log import JetStreamLog, JetStreamSettings  # an extra
+        from gateway.log.jetstream.beside import JetStreamLogBeside  # an extra
+        from gateway.log.jetstream.log import JetStreamLog, JetStreamSettings
     except ImportError as error:
         raise UsageError(f"log.jetstream needs the extra 'jetstream' of this package: {error}") from None
-    view = Path(config.view)
-    views = [view.with_name(f"{view.name}.worker-{number}") for number in range(1, WORKERS + 1)] if shared else [view]
-    for place in views:
-        settings = JetStreamSettings(
-            servers=tuple(config.servers),
-            view=place,
-            stream=config.stream,
-            replicas=config.replicas,
-            user=config.user,
-            password=config.password,
-            token=config.token,
-            credentials=None if config.credentials is None else Path(config.credentials),
-            max_bytes=config.bytes,
-        )
-        try:
-            return await JetStreamLog.open(settings, role=role, retention=retention, duplicate_window_s=window_s)
-        except LogLocked:
-            if place is views[-1]:
-                raise
-    raise AssertionError("there is a view")
+    settings = JetStreamSettings(
+        servers=tuple(config.servers),
+        view=Path(config.view),
+        stream=config.stream,
+        replicas=config.replicas,
+        user=config.user,
+        password=config.password,
+        token=config.token,
+        credentials=None if config.credentials is None else Path(config.credentials),
+        max_bytes=config.bytes,
+    )
+    engine = JetStreamLogBeside if shared else JetStreamLog
+    return await engine.open(settings, role=role, retention=retention, duplicate_window_s=window_s)

@@ -6,9 +6,9 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from pathlib import Path
-from typing import Final, NamedTuple, Self, TypeVar, TypeVarTuple
+from typing import Final, NamedTuple, Protocol, Self, TypeVar, TypeVarTuple
 
 import msgspec
 import nats.errors
@@ -56,6 +56,25 @@ class _Limits(NamedTuple):
     max_pending: int
 
 
+class Following(Protocol):
+    """What tells how far the view is."""
+
+    fault: str | None
+
+    @property
+    def applied(self) -> int:
+        """Up to which message everything is done."""
+
+    async def reach(self, sequence: int) -> None:
+        """Wait until everything up to a message is done."""
+
+    def hurrying(self) -> AbstractContextManager[None]:
+        """Have the view do what comes at once, for as long as somebody waits for it."""
+
+    async def stop(self) -> None:
+        """End."""
+
+
 class JetStreamLog(Engine):
     """Made by `open`, used on the event loop that opened it."""
 
@@ -71,6 +90,7 @@ class JetStreamLog(Engine):
         self._path = path
         self._node = secrets.token_hex(8)
         self._view = View(path)
+        self._follower: Following
         self._parts = AsyncExitStack()
         self._refusal = (
             None if role in ("all", "ingest") else f"{self._name} is open for {role}, which stores no events"
@@ -117,26 +137,34 @@ class JetStreamLog(Engine):
         return log
 
     async def _start(self) -> None:
-        connection = await Connection.open(self._settings)
-        self._parts.push_async_callback(connection.close)
-        self._connection = connection
-        identity = await stream.ready(connection.jetstream, self._settings, create=self._role != "inspect")
-        self._identity = identity
-        self._snapshots = Snapshots(connection, self._settings, identity)
+        await self._connect(create=self._role != "inspect")
         await self._claim_view()
         last = await self._end()
-        self._readers = reader.Readers(self._path)
-        self._parts.push_async_callback(lambda: asyncio.to_thread(self._readers.close))
-        packer = Packer(self._limits.window_s)
-        publisher = Publisher(connection, self._settings, self._node, packer, self._told_clock)
-        self._publisher = publisher
-        self._follower = Follower(connection, self._settings, self._view, self._restore, publisher.done, self._call_all)
+        self._read_from(self._path)
+        publisher = self._publisher = self._publishing()
+        connection, settings = self._connection, self._settings
+        self._follower = Follower(connection, settings, self._view, self._restore, publisher.done, self._call_all)
         self._parts.push_async_callback(self._follower.stop)
         self._parts.push_async_callback(publisher.stop)
         await self._catch_up(last)
         if self._role != "inspect":
             chores = asyncio.get_running_loop().create_task(self._chores())
             self._parts.push_async_callback(end, chores)
+
+    async def _connect(self, *, create: bool) -> None:
+        connection = await Connection.open(self._settings)
+        self._parts.push_async_callback(connection.close)
+        self._connection = connection
+        self._identity = await stream.ready(connection.jetstream, self._settings, create=create)
+        self._snapshots = Snapshots(connection, self._settings, self._identity)
+
+    def _read_from(self, path: Path) -> None:
+        self._readers = reader.Readers(path)
+        self._parts.push_async_callback(lambda: asyncio.to_thread(self._readers.close))
+
+    def _publishing(self, *, results: bool = True) -> Publisher:
+        packer = Packer(self._limits.window_s)
+        return Publisher(self._connection, self._settings, self._node, packer, self._told_clock, results=results)
 
     # --- storing and reading -----------------------------------------------------------------------------
 

@@ -1,0 +1,115 @@
+"""The log in a process that accepts beside one of this machine that keeps the view: it writes, and looks on.
+
+A machine that has several processes does each operation once, in one of them. The others have no view: an append waits
+for the stream alone, and what little they read they read in the view of that one.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final, TypeVar, TypeVarTuple
+
+from gateway.errors import LogError
+from gateway.log import operations, reader, schema
+from gateway.log.jetstream.log import JetStreamLog
+from gateway.log.operations import Operation
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+LOOK_S: Final = 0.02
+"""Between looks at the view while somebody waits for it."""
+IDLE_S: Final = 0.5
+"""Between looks otherwise: whether it was made anew."""
+_WITHOUT_RESULT: Final = (operations.REGISTER.name, operations.HOLD.name)
+
+
+class Onlooker:
+    """Says how far a view is that another process keeps: in the place of a `Follower`.
+
+    Args:
+        path: the view.
+        renewed: called when another file has taken its place.
+    """
+
+    def __init__(self, path: Path, renewed: Callable[[], None]) -> None:
+        self.fault: str | None = None
+        """Why the view cannot be looked at; None while it can."""
+        self.applied = 0
+        """Up to which message everything is done, when it was last looked at."""
+        self._path = path
+        self._renewed = renewed
+        self._file = path.stat().st_ino
+        self._task = asyncio.get_running_loop().create_task(self._main())
+
+    async def reach(self, sequence: int) -> None:
+        """Wait until everything up to a message is done."""
+        while self.applied < sequence:
+            await self._look()
+            if self.applied < sequence:
+                await asyncio.sleep(LOOK_S)
+
+    @contextmanager
+    def hurrying(self) -> Iterator[None]:
+        """Do nothing: the other process has its own pace."""
+        yield
+
+    async def stop(self) -> None:
+        """Look no more."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _main(self) -> None:
+        while True:
+            await self._look()
+            await asyncio.sleep(IDLE_S)
+
+    async def _look(self) -> None:
+        try:
+            self.applied = await asyncio.to_thread(_sequence, self._path)
+            file = self._path.stat().st_ino
+        except (OSError, sqlite3.Error) as error:
+            self.fault = f"{self._path} cannot be looked at: {error}"
+            return
+        self.fault = None
+        if file != self._file:
+            self._file = file
+            self._renewed()
+
+
+class JetStreamLogBeside(JetStreamLog):
+    """A log that stores; the process that keeps the view has to be there before it."""
+
+    async def _start(self) -> None:
+        await self._connect(create=False)
+        self._read_from(self._path)
+        self._publisher = self._publishing(results=False)
+        self._follower = Onlooker(self._path, self._renewed)
+        self._parts.push_async_callback(self._follower.stop)
+        self._parts.push_async_callback(self._publisher.stop)
+        await self._reach(1)
+
+    async def _do(self, operation: Operation[T, *Args], *args: *Args) -> T:
+        """Have an operation be done that returns nothing: nobody here learns what others do.
+
+        Raises:
+            LogError: it would return something, or cannot be stored.
+        """
+        if operation.name not in _WITHOUT_RESULT:
+            raise LogError(f"{operation.name} is not for a process that only stores")
+        return await super()._do(operation, *args)
+
+    def _renewed(self) -> None:
+        """Read from the new file; queries under way end on the old one."""
+        before, self._readers = self._readers, reader.Readers(self._path)
+        self._leaving = asyncio.get_running_loop().run_in_executor(None, before.close)
+
+
+def _sequence(path: Path) -> int:
+    """Return up to which message a view is."""
+    path.stat()  # SQLite would make a file that is not there
+    with closing(schema.connect(path, read_only=True)) as connection:
+        (sequence,) = connection.execute("SELECT sequence FROM applied").fetchone()
+    return int(sequence)
