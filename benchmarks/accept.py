@@ -3,8 +3,8 @@
     python -m benchmarks.accept [ROUNDS] [SECONDS]
 
 What accepts has the first core for itself; the load generator and the NATS server, which syncs every message, share the
-last one. What the server takes is told apart: on a machine of its own it would take nothing from the load. "a worker" is
-the process that accepts of `--workers 1`: the node's own, which keeps the view, is on the last core as well.
+last one. What the server takes is told apart: on a machine of its own it would take nothing from the load. "a worker"
+is the one process that accepts beside one that keeps the view, which is on the last core as well.
 """
 
 import sys
@@ -36,9 +36,9 @@ from tests.contract.nats_server import Server
 CONNECTIONS = 64
 PATH = "/klaviyo/api/events"
 SQLITE: Final = {"sqlite": "gateway.db"}
-INGEST: Final = ("--role", "ingest")
-ALL: Final = ("--role", "all")
-WORKER: Final = ("--workers", "1")
+INGEST: Final = ("-m", "gateway", "serve", "--role", "ingest", "--config", "CONFIG", "--ready-file")
+ALL: Final = ("-m", "gateway", "serve", "--config", "CONFIG", "--ready-file")
+WORKER: Final = ("-m", "benchmarks.whole_server", "CONFIG", "event", "1")
 
 Figures = dict[str, float]
 
@@ -107,8 +107,8 @@ def gateway_round(
         folder = Path(name)
 
         def run(log: dict[str, Any], server: int | None = None) -> Figures:
-            config = configuration(folder, level, log)
-            command = ["-m", "gateway", "serve", "-c", str(config), *how, "--ready-file"]
+            config = str(configuration(folder, level, log))
+            command = [config if word == "CONFIG" else word for word in how]
             return measure(command, seconds, rate, server, worker=how is WORKER)
 
         if not nats:
@@ -130,7 +130,7 @@ def rounds_of(seconds: float) -> dict[str, Callable[[], Figures]]:
         "SQLite, no line per request": partial(gateway_round, seconds),
         "JetStream": partial(gateway_round, seconds, nats=True),
         "JetStream, a worker": partial(gateway_round, seconds, WORKER, nats=True),
-        "JetStream, --role all": partial(gateway_round, seconds, ALL, nats=True),
+        "JetStream, all in one": partial(gateway_round, seconds, ALL, nats=True),
     }
 
 

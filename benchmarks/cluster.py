@@ -117,12 +117,6 @@ def gateways(shape: Shape, folder: Path, servers: Sequence[Server], sink: str) -
         yield processes, ready
 
 
-def children(pid: int) -> list[int]:
-    """Return a process's children."""
-    told = subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, check=False)
-    return [int(line) for line in told.stdout.split()]
-
-
 def delivered(admin: str) -> int:
     """Wait until nothing is queued; return how many events were delivered."""
     while True:

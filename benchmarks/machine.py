@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -78,8 +78,12 @@ def cpu_seconds(pid: int) -> float:
 
 def children(pid: int) -> list[int]:
     """Return the processes that one has started itself."""
-    told = [int(each) for path in Path(f"/proc/{pid}/task").glob("*/children") for each in path.read_text().split()]
-    return sorted(told)
+    found = []
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(process.read_text().rsplit(")", 1)[1].split()[1]) == pid:
+                found.append(int(process.parent.name))
+    return found
 
 
 def move(pid: int, core: int) -> None:
