@@ -7,7 +7,7 @@ for the stream alone, and what little they read they read in the view of that on
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar, TypeVarTuple
 
@@ -32,6 +32,9 @@ class Onlooker:
     Args:
         path: the view.
         renewed: called when another file has taken its place.
+
+    Raises:
+        LogError: there is none.
     """
 
     def __init__(self, path: Path, renewed: Callable[[], None]) -> None:
@@ -41,7 +44,14 @@ class Onlooker:
         """Up to which message everything is done, when it was last looked at."""
         self._path = path
         self._renewed = renewed
-        self._file = path.stat().st_ino
+        self._looking = asyncio.Lock()
+        self._file = 0
+        """Its number in the file system, which no other file gets while the connection is open."""
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self._open(path.stat().st_ino)
+        except (OSError, sqlite3.Error) as error:
+            raise LogError(f"{path} is kept by no process of this machine: {error}") from error
         self._task = asyncio.get_running_loop().create_task(self._main())
 
     async def reach(self, sequence: int) -> None:
@@ -60,6 +70,9 @@ class Onlooker:
         """Look no more."""
         self._task.cancel()
         await asyncio.wait([self._task])
+        async with self._looking:
+            if self._connection is not None:
+                self._connection.close()
 
     async def _main(self) -> None:
         while True:
@@ -67,16 +80,35 @@ class Onlooker:
             await asyncio.sleep(IDLE_S)
 
     async def _look(self) -> None:
+        async with self._looking:
+            before = self._file
+            try:
+                self.applied = await asyncio.to_thread(self._sequence)
+            except (OSError, sqlite3.Error) as error:
+                self.fault = f"{self._path} cannot be looked at: {error}"
+                return
+            self.fault = None
+            if self._file != before:
+                self._renewed()
+
+    def _sequence(self) -> int:
+        file = self._path.stat().st_ino
+        if file != self._file or self._connection is None:
+            return self._open(file)
+        return _applied(self._connection)
+
+    def _open(self, file: int) -> int:
+        """Look at a file from now on; returns up to which message it is."""
+        connection = schema.connect(self._path, read_only=True)
         try:
-            self.applied = await asyncio.to_thread(_sequence, self._path)
-            file = self._path.stat().st_ino
-        except (OSError, sqlite3.Error) as error:
-            self.fault = f"{self._path} cannot be looked at: {error}"
-            return
-        self.fault = None
-        if file != self._file:
-            self._file = file
-            self._renewed()
+            sequence = _applied(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        before, self._connection, self._file = self._connection, connection, file
+        if before is not None:
+            before.close()
+        return sequence
 
 
 class JetStreamLogBeside(JetStreamLog):
@@ -84,12 +116,11 @@ class JetStreamLogBeside(JetStreamLog):
 
     async def _start(self) -> None:
         await self._connect(create=False)
+        follower = self._follower = Onlooker(self._path, self._renewed)
+        self._parts.push_async_callback(follower.stop)
         self._read_from(self._path)
         self._publisher = self._publishing(results=False)
-        self._follower = Onlooker(self._path, self._renewed)
-        self._parts.push_async_callback(self._follower.stop)
         self._parts.push_async_callback(self._publisher.stop)
-        await self._reach(1)
 
     async def _do(self, operation: Operation[T, *Args], *args: *Args) -> T:
         """Have an operation be done that returns nothing: nobody here learns what others do.
@@ -107,9 +138,7 @@ class JetStreamLogBeside(JetStreamLog):
         self._leaving = asyncio.get_running_loop().run_in_executor(None, before.close)
 
 
-def _sequence(path: Path) -> int:
+def _applied(connection: sqlite3.Connection) -> int:
     """Return up to which message a view is."""
-    path.stat()  # SQLite would make a file that is not there
-    with closing(schema.connect(path, read_only=True)) as connection:
-        (sequence,) = connection.execute("SELECT sequence FROM applied").fetchone()
+    (sequence,) = connection.execute("SELECT sequence FROM applied").fetchone()
     return int(sequence)
