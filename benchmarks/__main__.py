@@ -1,12 +1,27 @@
 """All benchmarks, one after the other; names as arguments choose some.
 
-python -m benchmarks [accept] [translate] [routing] [expressions] [delivery] [log] [journal] [whole] [backlog]
+python -m benchmarks [accept] [translate] [routing] [expressions] [delivery] [log] [journal] [view] [whole] [backlog]
+                     [cluster] [budget] [scaling]
 """
 
 import sys
 from collections.abc import Callable
 
-from benchmarks import accept, backlog, delivery, expressions, journal, log, routing, translate, whole
+from benchmarks import (
+    accept,
+    backlog,
+    budget,
+    cluster,
+    delivery,
+    expressions,
+    journal,
+    log,
+    routing,
+    scaling,
+    translate,
+    view,
+    whole,
+)
 
 ALL: dict[str, Callable[[], None]] = {
     "accept": accept.main,
@@ -16,8 +31,12 @@ ALL: dict[str, Callable[[], None]] = {
     "delivery": delivery.main,
     "log": log.main,
     "journal": journal.main,
+    "view": view.main,
     "whole": whole.main,
     "backlog": backlog.main,
+    "cluster": cluster.main,
+    "budget": budget.main,
+    "scaling": scaling.main,
 }
 
 

@@ -13,6 +13,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heapreplace
 from math import ceil, inf, sin
 from typing import Final, NamedTuple
 
@@ -96,38 +97,45 @@ class Cell:
         """Which part of the longest snapshot one takes at the end of an outage."""
         return self.rate * CHOSEN.outage_s * MEASURED.event_bytes / MEASURED.snapshot_bytes_s / CHOSEN.snapshot_s
 
-    def fits(self) -> bool:
-        """Tell whether it bears its load, also when a node is gone, and an outage."""
+    @property
+    def most(self) -> float:
+        """Return how many events a second it bears, also when a node is gone, and an outage."""
         whole, without = max(self.uses().values()), max(self.uses(self.nodes - 1).values())
-        return whole <= CHOSEN.busy and without <= CHOSEN.busy_without_one and self.snapshot <= CHOSEN.busy_snapshot
+        bound = min(CHOSEN.busy / whole, CHOSEN.busy_without_one / without, CHOSEN.busy_snapshot / self.snapshot)
+        return self.rate * bound
 
 
-def dealt(rate: float, cells: int) -> float:
-    """Return the share of the busiest cell, by that of the mean, when sources are dealt out, the largest first.
-
-    Sources differ as shops do: a few have most of the events. One larger than half a cell is split by profile.
-    """
+def sources(rate: float) -> list[float]:
+    """Return the sizes of the sources, the largest first. They differ as shops do: a few have most of the events."""
     chance = random.Random(CHOSEN.seed)  # chance that can be repeated
-    sizes = [chance.lognormvariate(0, 1.5) for _ in range(max(10, int(rate * CHOSEN.sources_per_event)))]
-    most = sum(sizes) / cells / 2
-    parts = [size / ceil(size / most) for size in sizes for _ in range(ceil(size / most))]
+    number = max(10, int(rate * CHOSEN.sources_per_event))
+    return sorted((chance.lognormvariate(0, 1.5) for _ in range(number)), reverse=True)
+
+
+def dealt(sizes: Sequence[float], cells: int) -> float:
+    """Return the load of the busiest cell, by the mean, when sources are dealt out, the largest first.
+
+    One that is larger than half a cell is split by profile.
+    """
+    half = sum(sizes) / cells / 2
+    parts = [size / ceil(size / half) for size in sizes for _ in range(ceil(size / half))]
     load = [0.0] * cells
     for part in sorted(parts, reverse=True):
-        load[load.index(min(load))] += part
+        heapreplace(load, load[0] + part)
     return max(load) * cells / sum(load)
 
 
 def plan(rate: float) -> tuple[int, Cell]:
     """Return the number of cells and the busiest of them: the fewest gateways that bear the load."""
-    best: tuple[int, Cell] | None = None
+    sizes = sources(rate)
+    plans = []
     for nodes in NODES:
-        cells = 1
-        while not (cell := Cell(rate / cells * dealt(rate, cells), nodes)).fits():
-            cells += max(1, cells // 50)
-        if best is None or cells * nodes < best[0] * best[1].nodes:
-            best = cells, cell
-    assert best is not None  # there are sizes
-    return best
+        most = Cell(1.0, nodes).most
+        cells = ceil(rate / most)
+        while rate / cells * (busiest := dealt(sizes, cells)) > most:
+            cells += 1
+        plans.append((cells, Cell(rate / cells * busiest, nodes)))
+    return min(plans, key=lambda one: one[0] * one[1].nodes)
 
 
 # --- hours of one cell -----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from gateway.log.operations import Operation
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
-LOOK_S: Final = 0.02
+LOOK_S: Final = 0.005
 """Between looks at the view while somebody waits for it."""
 IDLE_S: Final = 0.5
 """Between looks otherwise: whether it was made anew."""
@@ -55,8 +55,8 @@ class Onlooker:
         self._task = asyncio.get_running_loop().create_task(self._main())
 
     async def reach(self, sequence: int) -> None:
-        """Wait until everything up to a message is done."""
-        while self.applied < sequence:
+        """Wait until everything up to a message is done, or nobody looks any more."""
+        while self.applied < sequence and not self._task.done():
             await self._look()
             if self.applied < sequence:
                 await asyncio.sleep(LOOK_S)
@@ -112,7 +112,7 @@ class Onlooker:
 
 
 class JetStreamLogBeside(JetStreamLog):
-    """A log that stores; the process that keeps the view has to be there before it."""
+    """A log that stores; the process that keeps the view has to be there before it. It wakes no readers."""
 
     async def _start(self) -> None:
         await self._connect(create=False)

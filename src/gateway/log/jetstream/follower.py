@@ -28,7 +28,7 @@ BATCH: Final = 256
 BATCH_BYTES: Final = 8 << 20
 EXPIRES_S: Final = 30
 HEARTBEAT_S: Final = 1
-REST_S: Final = 0.05
+REST_S: Final = 0.02
 """Between two transactions while nobody waits for the view: what comes meanwhile is done together, for less."""
 SILENCE_S: Final = 3.5
 """Without a word from the servers after which the consumer is taken for lost."""

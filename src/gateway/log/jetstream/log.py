@@ -6,9 +6,9 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, Self, TypeVar, TypeVarTuple
+from typing import Final, NamedTuple, Self, TypeVar, TypeVarTuple
 
 import msgspec
 import nats.errors
@@ -20,6 +20,7 @@ from gateway.log.engine import Engine
 from gateway.log.jetstream import stream, view
 from gateway.log.jetstream.connection import Connection, end
 from gateway.log.jetstream.follower import Follower, has_lost
+from gateway.log.jetstream.following import Following
 from gateway.log.jetstream.messages import Packer
 from gateway.log.jetstream.publisher import Publisher
 from gateway.log.jetstream.settings import JetStreamSettings
@@ -54,25 +55,6 @@ class _Limits(NamedTuple):
     window_s: float
     max_keys: int
     max_pending: int
-
-
-class Following(Protocol):
-    """What tells how far the view is."""
-
-    fault: str | None
-
-    @property
-    def applied(self) -> int:
-        """Up to which message everything is done."""
-
-    async def reach(self, sequence: int) -> None:
-        """Wait until everything up to a message is done."""
-
-    def hurrying(self) -> AbstractContextManager[None]:
-        """Have the view do what comes at once, for as long as somebody waits for it."""
-
-    async def stop(self) -> None:
-        """End."""
 
 
 class JetStreamLog(Engine):
