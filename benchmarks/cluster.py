@@ -27,7 +27,7 @@ from tests.contract.nats_server import Cluster, Server
 
 SOURCES: Final = ("one", "two", "three")
 ENDPOINTS: Final = "events,event-bulk-create-jobs"
-CONNECTIONS: Final = 48
+CONNECTIONS: Final = 192
 """Of all load generators together."""
 SHARE_S: Final = 5.0
 """For the nodes to share out the targets."""
