@@ -44,7 +44,7 @@ class Chosen(NamedTuple):
 
     cores: int = 8
     """Of a gateway's machine: one keeps the view and delivers, the others accept."""
-    server_cores: int = 4
+    server_cores: int = 2
     busy: float = 0.7
     """Part of a core, or of a stream, that may be in use at the busiest hour."""
     busy_without_one: float = 0.9
@@ -68,6 +68,8 @@ CHOSEN: Final = Chosen()
 RATES: Final = (1_000, 10_000, 100_000, 1_000_000)
 WARM_S: Final = 600
 HOURS: Final = 6
+SERVERS: Final = 3
+"""Of a cell: one may fail."""
 OUTAGE: Final = "a snapshot in an outage"
 NODES: Final = range(2, 9)
 """Of a cell: two at least, so that one may die."""
@@ -256,13 +258,12 @@ def grown() -> Iterator[str]:
 def table(rates: Sequence[float]) -> Iterator[str]:
     """Yield the table of plans."""
     found = [simulate(rate) for rate in rates]
-    servers = 3
     yield f"| events a second | {' | '.join(f'{one.rate:,.0f}' for one in found)} |"
     yield f"|---|{'---|' * len(found)}"
     rows = {
         "cells (streams)": [f"{one.cells:,}" for one in found],
-        "gateways in all, of 8 cores": [f"{one.cells * one.cell.nodes:,}" for one in found],
-        "NATS servers in all, of 4 cores": [f"{one.cells * servers:,}" for one in found],
+        f"gateways in all, of {CHOSEN.cores} cores": [f"{one.cells * one.cell.nodes:,}" for one in found],
+        f"NATS servers in all, of {CHOSEN.server_cores} cores": [f"{one.cells * SERVERS:,}" for one in found],
         "events a second of the busiest cell": [f"{one.cell.rate:,.0f}" for one in found],
         "full first, at how much of the load": [f"{one.full[0]}, {one.full[1]:.1f} x" for one in found],
         "a node dies: back to usual after": [f"{one.taken_over_s:.0f} s" for one in found],
