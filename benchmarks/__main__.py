@@ -1,12 +1,28 @@
 """All benchmarks, one after the other; names as arguments choose some.
 
-python -m benchmarks [accept] [translate] [routing] [expressions] [delivery] [log] [journal] [whole] [backlog] [moves]
+python -m benchmarks [accept] [translate] [routing] [expressions] [delivery] [log] [journal] [view] [whole] [backlog]
+                     [cluster] [budget] [scaling] [moves]
 """
 
 import sys
 from collections.abc import Callable
 
-from benchmarks import accept, backlog, delivery, expressions, journal, log, moves, routing, translate, whole
+from benchmarks import (
+    accept,
+    backlog,
+    budget,
+    cluster,
+    delivery,
+    expressions,
+    journal,
+    log,
+    moves,
+    routing,
+    scaling,
+    translate,
+    view,
+    whole,
+)
 
 ALL: dict[str, Callable[[], None]] = {
     "accept": accept.main,
@@ -16,9 +32,13 @@ ALL: dict[str, Callable[[], None]] = {
     "delivery": delivery.main,
     "log": log.main,
     "journal": journal.main,
+    "view": view.main,
     "whole": whole.main,
     "backlog": backlog.main,
     "moves": moves.main,
+    "cluster": cluster.main,
+    "budget": budget.main,
+    "scaling": scaling.main,
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.accept import configuration
+from benchmarks.accept import SQLITE, configuration
 from benchmarks.machine import describe, memory_mb, serving
 from benchmarks.translate import prepared
 from gateway import registry
@@ -43,7 +43,7 @@ async def fill(path: Path, number: int) -> float:
 def main(number: int = 1_000_000) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        path = configuration(Path(folder), "warning")
+        path = configuration(Path(folder), "warning", SQLITE)
         took = asyncio.run(fill(path, number))
         started = time.monotonic()
         with serving(["-m", "gateway", "serve", "-c", str(path), "--ready-file"]) as (process, _):

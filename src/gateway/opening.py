@@ -3,19 +3,16 @@
 import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import uvloop
 
 from gateway import registry
 from gateway.config import Checked, JetStreamConfig
-from gateway.errors import LogLocked, UsageError
+from gateway.errors import UsageError
 from gateway.log.engine import Engine
 from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.sqlite import Retention, SqliteLog
-
-WORKERS: Final = 64
-"""Processes of one machine that may accept at the same time."""
 
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -54,22 +51,19 @@ async def _open_stream(
     *,
     shared: bool,
 ) -> Engine:
-    """Open a stream; of processes that share this machine each has a view of its own."""
+    """Open a stream; of processes that share this machine the first has the view, and is there before the others."""
     needs_extra()
+    from gateway.log.jetstream.beside import JetStreamLogBeside
     from gateway.log.jetstream.log import JetStreamLog
 
-    view = Path(config.view)
-    views = [view.with_name(f"{view.name}.worker-{number}") for number in range(1, WORKERS + 1)] if shared else [view]
-    for place in views:
-        settings = stream_settings(config, place)
-        try:
-            return await JetStreamLog.open(
-                settings, role=role, retention=retention, duplicate_window_s=window_s, minters=registry.minters()
-            )
-        except LogLocked:
-            if place is views[-1]:
-                raise
-    raise AssertionError("there is a view")
+    engine = JetStreamLogBeside if shared else JetStreamLog
+    return await engine.open(
+        stream_settings(config),
+        role=role,
+        retention=retention,
+        duplicate_window_s=window_s,
+        minters=registry.minters(),
+    )
 
 
 def needs_extra() -> None:
@@ -84,11 +78,11 @@ def needs_extra() -> None:
         raise UsageError(f"log.jetstream needs the extra 'jetstream' of this package: {error}") from None
 
 
-def stream_settings(config: JetStreamConfig, view: Path) -> JetStreamSettings:
-    """Return where a configured stream is, for a node with this view."""
+def stream_settings(config: JetStreamConfig) -> JetStreamSettings:
+    """Return where a configured stream is, and this node's view of it."""
     return JetStreamSettings(
         servers=tuple(config.servers),
-        view=view,
+        view=Path(config.view),
         stream=config.stream,
         replicas=config.replicas,
         user=config.user,

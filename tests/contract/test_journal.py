@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from gateway.errors import LogError, LogLocked, LogUnavailable
-from gateway.log.jetstream import snapshots
+from gateway.log.jetstream import follower, snapshots
 from gateway.log.jetstream.log import JetStreamLog
 from gateway.log.jetstream.settings import JetStreamSettings
 from gateway.log.jetstream.view import Corrupt
@@ -298,6 +298,28 @@ def test_looking_into_a_log_in_use_works_on_a_copy_that_goes_with_it(harness: Je
             assert set(harness.settings().view.parent.iterdir()) == before
             with pytest.raises(LogLocked, match="in use by process"):
                 await JetStreamLog.open(harness.settings(), role="all")
+
+    play(story)
+
+
+def test_a_view_does_much_at_once_while_nobody_waits_and_what_is_asked_for_at_once(
+    harness: JetStreamHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with node(harness, 0) as one, node(harness, 1) as two:
+            await one.register(["crm"])
+            monkeypatch.setattr(follower, "REST_S", 3600.0)
+            await one.append([entry("begins to rest")])
+            await one.head()
+            before, sent = one._view.commits, one.commits
+            for number in range(20):
+                await one.append([entry(f"e{number}")])
+            assert (one.commits - sent, one._view.commits - before) == (20, 0)
+            assert len(await bodies(one, "crm")) == 21
+            await one.settle("crm", Settlement(cursor=await one.head(), delivered=21))
+            await two.catch_up()
+            assert (await balance(two))["crm"]["delivered"] == 21
+            assert one._view.commits - before <= 4
 
     play(story)
 

@@ -120,7 +120,7 @@ class _Work:
         else:
             from gateway.migration.logs.stream_side import StreamSide  # of an extra
 
-            settings = stream_settings(config.log.jetstream, Path(config.log.file))
+            settings = stream_settings(config.log.jetstream)
             window_s = self._sqlite.log.duplicates.hours * 3600
             side = await StreamSide.open(settings, source=is_source, window_s=window_s, looking=looking)
         stack.push_async_callback(side.close)

@@ -4,23 +4,51 @@ For what a vendor keeps once in twenty minutes, or once for ever. The clients' o
 """
 
 import sqlite3
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 _AT_ONCE: Final = 1000
+_MOST_KEYS: Final = 64
+"""Keys of one statement; a power of two, as are all: few statements for any number of keys."""
 
 
-def first(connection: sqlite3.Connection, key: bytes, seconds: float, at: int) -> bool:
-    """Tell whether a key is the first of its time, and remember it if so; within an open transaction.
+def _remember(keys: int) -> str:
+    """Return the statement that keeps so many keys unless they are kept already, and names those that it kept."""
+    return (
+        f"INSERT INTO once VALUES {', '.join(['(?, ?)'] * keys)} "  # noqa: S608  # no value is in it
+        "ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE until <= ? RETURNING key"
+    )
+
+
+_REMEMBER: Final = {size: _remember(size) for size in (1, 2, 4, 8, 16, 32, 64)}
+
+
+def first_of(connection: sqlite3.Connection, keys: Sequence[tuple[bytes, float]], at: int) -> list[bool]:
+    """Tell of each key whether it is the first of its time, and remember those; within an open transaction.
 
     Args:
-        seconds: how long it counts from now.
+        keys: in order, each with how many seconds it counts from now; one may stand there twice.
         at: now, in Unix milliseconds.
     """
-    row = connection.execute("SELECT until FROM once WHERE key = ?", (key,)).fetchone()
-    if row is not None and row[0] > at:
-        return False
-    connection.execute("INSERT OR REPLACE INTO once VALUES (?, ?)", (key, at + int(seconds * 1000)))
-    return True
+    first: Counter[bytes] = Counter()
+    begin = 0
+    while begin < len(keys):
+        size = min(_MOST_KEYS, 1 << (len(keys) - begin).bit_length() - 1)
+        values: list[object] = []
+        for key, seconds in keys[begin : begin + size]:
+            values += (key, at + int(seconds * 1000))
+        first.update(key for (key,) in connection.execute(_REMEMBER[size], (*values, at)))
+        begin += size
+    return [_taken(first, key) for key, _ in keys]
+
+
+def _taken(first: Counter[bytes], key: bytes) -> bool:
+    """Take a key out, if it is there."""
+    there = first[key] > 0
+    if there:
+        first[key] -= 1
+    return there
 
 
 def untidy(connection: sqlite3.Connection, now: int) -> bool:

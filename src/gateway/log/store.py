@@ -1,7 +1,7 @@
 """How a batch of entries becomes rows: the work of one transaction, without threads."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -53,11 +53,12 @@ class Appender:
         values: list[object] = []
         fresh: dict[bytes, None] = {}
         counts: dict[int, list[int]] = {}
+        firsts = _firsts(connection, entries, at)
         for entry in entries:
             key = entry.dedupe
             if key is not None:
                 if entry.once_s is not None:
-                    again = not once.first(connection, key, entry.once_s, at)
+                    again = not next(firsts)
                 elif not (again := key in fresh or self.duplicates.seen(key)):
                     fresh[key] = None
                 if again:
@@ -107,6 +108,12 @@ class Appender:
             self._by_object.clear()
         self._by_object[id(decision)] = (decision, row)
         return row
+
+
+def _firsts(connection: sqlite3.Connection, entries: Sequence[Entry], at: int) -> Iterator[bool]:
+    """Tell of each entry whose key counts for a time of its own whether it is the first."""
+    keys = [(one.dedupe, one.once_s) for one in entries if one.dedupe is not None and one.once_s is not None]
+    return iter(once.first_of(connection, keys, at))
 
 
 def head(connection: sqlite3.Connection) -> int:

@@ -7,10 +7,11 @@ where the view stands; messages that are missing in between are noticed by their
 import asyncio
 import heapq
 import json
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 import nats.errors
@@ -29,6 +30,8 @@ BATCH: Final = 256
 BATCH_BYTES: Final = 8 << 20
 EXPIRES_S: Final = 30
 HEARTBEAT_S: Final = 1
+REST_S: Final = 0.02
+"""Between two transactions while nobody waits for the view: what comes meanwhile is done together, for less."""
 SILENCE_S: Final = 3.5
 """Without a word from the servers after which the consumer is taken for lost."""
 FORGET_S: Final = 60.0
@@ -72,6 +75,12 @@ class Follower:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-view")
         self._inbox: deque[Msg] = deque()
         self._arrived = asyncio.Event()
+        self._hurry = asyncio.Event()
+        """Set when what has come must not wait."""
+        self._hurried = 0
+        """How many wait for what the view will do."""
+        self._rested = 0.0
+        """When the view may do something again."""
         self._lost = False
         self._left = 0
         """Messages that the servers may still send without being asked again."""
@@ -93,7 +102,18 @@ class Follower:
             future = asyncio.get_running_loop().create_future()
             self._count += 1
             heapq.heappush(self._waiting, (sequence, self._count, future))
-            await future
+            with self.hurrying():
+                await future
+
+    @contextmanager
+    def hurrying(self) -> Iterator[None]:
+        """Have the view do what comes at once, for as long as somebody waits for it."""
+        self._hurried += 1
+        self._hurry.set()
+        try:
+            yield
+        finally:
+            self._hurried -= 1
 
     async def work(self, work: Callable[[], T]) -> T:
         """Have something done with the view between messages; it is done to its end once it is begun."""
@@ -108,6 +128,7 @@ class Follower:
     async def stop(self) -> None:
         """End; what waits for a message to be done is cancelled."""
         self._stopping = True
+        self._hurry.set()
         await end(self._task)
         for _, _, future in self._waiting:
             future.cancel()
@@ -183,11 +204,23 @@ class Follower:
     async def _receive(self, message: Msg) -> None:
         self._inbox.append(message)
         self._arrived.set()
+        if len(self._inbox) >= BATCH // 2:
+            self._hurry.set()
 
     def _break_off(self) -> None:
         """Make the consumer anew: the servers have forgotten what was asked for."""
         self._lost = True
         self._arrived.set()
+        self._hurry.set()
+
+    async def _rest(self) -> None:
+        """Let more come, unless somebody waits for what has come or much has."""
+        self._hurry.clear()
+        left = self._rested - time.monotonic()
+        if left > 0 and not self._hurried and len(self._inbox) < BATCH // 2:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._hurry.wait()
 
     async def _take(self) -> None:
         """Do what has come, or wait for it."""
@@ -195,6 +228,7 @@ class Follower:
         if not self._inbox:
             async with asyncio.timeout(SILENCE_S):
                 await self._arrived.wait()
+        await self._rest()
         batch: list[Received] = []
         size = 0
         while self._inbox and size < BATCH_BYTES:
@@ -231,6 +265,7 @@ class Follower:
             await self._renew()
             self._lost = True
             return
+        self._rested = time.monotonic() + REST_S
         self._move(done)
         if wakes:
             self._wake()

@@ -20,6 +20,7 @@ from gateway.log.engine import Engine
 from gateway.log.jetstream import people, stream, view
 from gateway.log.jetstream.connection import Connection, end
 from gateway.log.jetstream.follower import Follower, has_lost
+from gateway.log.jetstream.following import Following
 from gateway.log.jetstream.messages import Packer
 from gateway.log.jetstream.people import ViewDirectory
 from gateway.log.jetstream.permissions import ViewPermissions
@@ -80,6 +81,7 @@ class JetStreamLog(Engine):
         self._path = path
         self._node = secrets.token_hex(8)
         self._view = View(path, None if minters is None else people.minted_by(minters))
+        self._follower: Following
         self._parts = AsyncExitStack()
         self._refusal = (
             None if role in ("all", "ingest") else f"{self._name} is open for {role}, which stores no events"
@@ -130,26 +132,34 @@ class JetStreamLog(Engine):
         return log
 
     async def _start(self, move: str | None) -> None:
-        connection = await Connection.open(self._settings)
-        self._parts.push_async_callback(connection.close)
-        self._connection = connection
-        identity = await stream.ready(connection.jetstream, self._settings, create=self._role != "inspect", move=move)
-        self._identity = identity
-        self._snapshots = Snapshots(connection, self._settings, identity)
+        await self._connect(create=self._role != "inspect", move=move)
         await self._claim_view()
         last = await self._end()
-        self._readers = reader.Readers(self._path)
-        self._parts.push_async_callback(lambda: asyncio.to_thread(self._readers.close))
-        packer = Packer(self._limits.window_s)
-        publisher = Publisher(connection, self._settings, self._node, packer, self._told_clock)
-        self._publisher = publisher
-        self._follower = Follower(connection, self._settings, self._view, self._restore, publisher.done, self._call_all)
+        self._read_from(self._path)
+        publisher = self._publisher = self._publishing()
+        connection, settings = self._connection, self._settings
+        self._follower = Follower(connection, settings, self._view, self._restore, publisher.done, self._call_all)
         self._parts.push_async_callback(self._follower.stop)
         self._parts.push_async_callback(publisher.stop)
         await self._catch_up(last)
         if self._role != "inspect":
             chores = asyncio.get_running_loop().create_task(self._chores())
             self._parts.push_async_callback(end, chores)
+
+    async def _connect(self, *, create: bool, move: str | None) -> None:
+        connection = await Connection.open(self._settings)
+        self._parts.push_async_callback(connection.close)
+        self._connection = connection
+        self._identity = await stream.ready(connection.jetstream, self._settings, create=create, move=move)
+        self._snapshots = Snapshots(connection, self._settings, self._identity)
+
+    def _read_from(self, path: Path) -> None:
+        self._readers = reader.Readers(path)
+        self._parts.push_async_callback(lambda: asyncio.to_thread(self._readers.close))
+
+    def _publishing(self, *, results: bool = True) -> Publisher:
+        packer = Packer(self._limits.window_s)
+        return Publisher(self._connection, self._settings, self._node, packer, self._told_clock, results=results)
 
     # --- storing and reading -----------------------------------------------------------------------------
 
@@ -180,7 +190,8 @@ class JetStreamLog(Engine):
             operation.decode(written)
         except msgspec.MsgspecError as error:  # what no node could read back
             raise LogError(f"cannot be stored: {error}") from error
-        result: T = await self._publisher.call(operation, written)
+        with self._follower.hurrying():
+            result: T = await self._publisher.call(operation, written)
         return result
 
     async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:

@@ -66,6 +66,7 @@ class Publisher:
         node: this process's name in the journal; no other process has it, nor has it ever been used.
         packer: makes appends.
         clock: Unix seconds told with each message; None: the stream's time counts.
+        results: whether `done` will be called; else an operation is over when the stream has it, and returns None.
     """
 
     def __init__(
@@ -75,6 +76,8 @@ class Publisher:
         node: str,
         packer: Packer,
         clock: Callable[[], float] | None,
+        *,
+        results: bool = True,
     ) -> None:
         self.fault: str | None = None
         """Why the last message could not be stored; None once as much could be."""
@@ -90,6 +93,7 @@ class Publisher:
         self._node = node
         self._packer = packer
         self._clock = clock
+        self._results = results
         self._limit = min(settings.message_bytes, connection.client.max_payload) - _HEAD
         self._pieces: deque[Piece] = deque()
         self._number = 0
@@ -221,7 +225,7 @@ class Publisher:
             return
         self._number += 1
         number, futures = self._number, [piece.future for piece in pieces if piece.written is not None]
-        if futures:
+        if futures and self._results:
             self._asked[number] = futures
         begun = time.monotonic()
         error = await self._send(number, operations, pieces)
@@ -235,7 +239,8 @@ class Publisher:
             self.fault, self._refused = None, 0
         for piece in pieces:
             self.waiting -= piece.waiting
-            if piece.written is None and piece.last and not piece.future.done():
+            over = piece.last if piece.written is None else not self._results
+            if over and not piece.future.done():
                 piece.future.set_result(None)
         if time.monotonic() >= self._probed_at + PROBE_S:
             await self._probe()
