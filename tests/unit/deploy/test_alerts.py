@@ -21,6 +21,7 @@ FILES = [Path(__file__).parents[3] / "deploy/prometheus" / name for name in ("al
 DOCUMENTS = [yamlfile.read(path) for path in FILES]
 ALL: list[dict[str, Any]] = [rule for it in DOCUMENTS for group in it.value["groups"] for rule in group["rules"]]
 RULES: dict[str, dict[str, Any]] = {rule["alert"]: rule for rule in ALL if "alert" in rule}
+OF_ONE_MACHINE = [rule["alert"] for group in DOCUMENTS[0].value["groups"] for rule in group["rules"]]
 (RECORDED,) = [rule for rule in ALL if "record" in rule]
 HOUR = 3600.0
 
