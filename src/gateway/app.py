@@ -6,10 +6,11 @@ import socket
 from pathlib import Path
 
 from gateway.admin import admin_app
+from gateway.inbound.direct import DirectProtocol
 from gateway.loading import Loaded
 from gateway.opening import open_log
 from gateway.parts import minters
-from gateway.process import Gateway, Role, spare_the_collector
+from gateway.process import Gateway, Role, spare_the_collector, take_turns
 from gateway.serving import Server, bind, stop_event, url_of, write_ready
 from gateway.workers import Station, Workers
 
@@ -34,7 +35,7 @@ async def serve(loaded: Loaded, role: Role = "all", ready_file: Path | None = No
         gateway = await _open(stack, loaded, role)
         await _start(stack, Server(admin_app(gateway, config.admin.token), admin))
         if public is not None:
-            await _start(stack, Server(gateway.edge, public))
+            await _start(stack, Server(gateway.edge, public, DirectProtocol))
         await _stay(stack, gateway, stop, ready_file, watch=watch, admin=admin, listen=public)
 
 
@@ -69,7 +70,8 @@ async def serve_as_worker(loaded: Loaded, descriptor: int) -> None:
         listener = socket.socket(fileno=descriptor)
         stack.callback(listener.close)
         gateway = await _open(stack, loaded, "ingest", shared=True)
-        await _start(stack, Server(gateway.edge, listener))
+        await _start(stack, Server(gateway.edge, listener, DirectProtocol))
+        take_turns()
         spare_the_collector()
         told = asyncio.create_task(Station(gateway, stop.set).run())
         await stop.wait()
@@ -96,6 +98,7 @@ async def _stay(
     addresses = {name: url_of(listener) for name, listener in listeners.items() if listener is not None}
     gateway.reloader.start(watch=watch)
     stack.push_async_callback(gateway.reloader.stop)
+    take_turns()
     spare_the_collector()
     write_ready(ready_file, addresses)
     gateway.logger.info("serving", role=gateway.role, version=gateway.in_force.version, **addresses)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ SETTLE_S: Final = 1.0
 """How long a reload waits for changed targets to begin anew; they do so anyway."""
 GC_THRESHOLD: Final = 20_000
 """Objects made and not freed before the youngest are looked at."""
+SWITCH_S: Final = 0.0005
+"""How long a thread may compute while another waits for the interpreter."""
 _COMMON: Final[tuple[Kind, ...]] = ("track", "identify")
 
 
@@ -250,6 +253,11 @@ def _warm(router: Router, source: Source) -> None:
     for kind in _COMMON:
         origin = Origin(name=source.name, vendor=source.adapter.slug, endpoint="")
         router.decide(Event(id="", kind=kind, name="", received_at=datetime.now(UTC), source=origin))
+
+
+def take_turns() -> None:
+    """Have threads that compute hand the interpreter over soon: the event loop needs it for each request anew."""
+    sys.setswitchinterval(SWITCH_S)
 
 
 def spare_the_collector() -> None:

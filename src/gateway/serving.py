@@ -51,12 +51,12 @@ def url_of(listener: socket.socket) -> str:
 class Server(uvicorn.Server):
     """uvicorn on one listener, stopped by us rather than by signals."""
 
-    def __init__(self, app: Any, listener: socket.socket) -> None:
+    def __init__(self, app: Any, listener: socket.socket, http: Any = "httptools") -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="none",
-                http="httptools",
+                http=http,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

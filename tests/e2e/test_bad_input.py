@@ -42,10 +42,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         assert '"fault"' not in made.log_text()
 
 
-@pytest.fixture(scope="module")
-def client(gateway: World) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module", params=[{}, {"Expect": "100-continue"}], ids=["direct", "asgi"])
+def client(gateway: World, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    """A client; requests that expect something are not answered the direct way."""
     assert gateway.gateway is not None
-    with httpx.Client(base_url=gateway.gateway.ready["listen"], trust_env=False, timeout=30) as made:
+    url = gateway.gateway.ready["listen"]
+    with httpx.Client(base_url=url, headers=request.param, trust_env=False, timeout=30) as made:
         yield made
 
 

@@ -1,6 +1,6 @@
 """From decoded events to the durable log: decision, duplicate key, encoding."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final, Protocol
@@ -11,7 +11,7 @@ from gateway.adapter import Once, People
 from gateway.decision import Decision
 from gateway.event import Event, Origin, dump, lane
 from gateway.inbound.routes import Source
-from gateway.log.port import Entry, Log
+from gateway.log.port import Entry, Told
 
 _DEDUPE_BYTES: Final = 16
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,6 +27,13 @@ class Directory(Protocol):
         """Return who is known to a source."""
 
 
+class Log(Protocol):
+    """Where entries go."""
+
+    def hand_over(self, entries: Sequence[Entry], told: Told) -> None:
+        """Store entries in order, and tell when they are durable; raises `LogUnavailable`."""
+
+
 class LogStore:
     """Stores accepted events in the log, with where they go."""
 
@@ -36,13 +43,15 @@ class LogStore:
         self._directory = directory
         self._people: dict[str, People] = {}
 
-    def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once]) -> Awaitable[None]:
-        """Store events in order; durable once awaited."""
+    def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once], told: Told) -> None:
+        """Store events in order, and tell when they are durable."""
         scope = source.adapter.dedupe
         decide = self._decide
         if once:
-            return self._log.append([self._entry(it, scope, once.get(it.id)) for it in events])
-        return self._log.append([Entry(it.id, dump(it), decide(it), dedupe_of(it, scope)) for it in events])
+            entries = [self._entry(it, scope, once.get(it.id)) for it in events]
+        else:
+            entries = [Entry(it.id, dump(it), decide(it), dedupe_of(it, scope)) for it in events]
+        self._log.hand_over(entries, told)
 
     def _entry(self, event: Event, scope: frozenset[str], once: Once | None) -> Entry:
         if once is None:

@@ -1,9 +1,11 @@
 """What the engines have in common: one SQLite file that is read, and operations that change it."""
 
+import asyncio
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar, TypeVarTuple
+from functools import partial
+from typing import Any, TypeVar, TypeVarTuple
 
 from gateway.log import exceptions, operations, reader, replays, store
 from gateway.log import targets as tables
@@ -11,7 +13,7 @@ from gateway.log.exceptions import Wanted
 from gateway.log.operations import Operation
 from gateway.log.people import Directory, Minter
 from gateway.log.permissions import Permissions
-from gateway.log.port import DeadLetter, Entry, Journal, LogStatus, Parked, Record, Settlement
+from gateway.log.port import DeadLetter, Entry, Journal, LogStatus, Parked, Record, Settlement, Told
 from gateway.log.replays import Replay, Step
 from gateway.log.timing import Timing
 
@@ -40,8 +42,17 @@ class Engine(ABC):
         """Change the log; durable when it returns."""
 
     @abstractmethod
+    def hand_over(self, entries: Sequence[Entry], told: Told) -> None:
+        """Do what `append` does without being waited for: unless this raises, `told` is called once.
+
+        Raises:
+            LogUnavailable: they cannot be stored now.
+        """
+
     async def append(self, entries: Sequence[Entry]) -> None:
-        """Store events in order; see `gateway.log.port.Log`."""
+        future = asyncio.get_running_loop().create_future()
+        self.hand_over(entries, partial(_finish, future))
+        await future
 
     @abstractmethod
     async def prune(self) -> None:
@@ -227,3 +238,12 @@ class Engine(ABC):
 
     async def hold(self, name: str, place: int | None) -> None:
         await self._do(operations.HOLD, name, place, int(self._clock() * 1000))
+
+
+def _finish(future: "asyncio.Future[Any]", error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)

@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from gateway.decision import Decision
 
+Told = Callable[[Exception | None], None]
+"""Hears on the event loop what became of entries: None, they are durable; else why nothing of them was stored."""
 HISTORY: Final = "\x1freplay:"
 """What the lanes of events that are sent again begin with: they wait beside those of the same profile's new events."""
 DEFAULT_SHARE: Final = 0.2

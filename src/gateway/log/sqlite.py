@@ -17,7 +17,7 @@ from gateway.log.locks import Locks, setup_lock
 from gateway.log.operations import Operation
 from gateway.log.people import DirectoryFile, Minter
 from gateway.log.permissions import PermissionsFile
-from gateway.log.port import Entry, Record, Role
+from gateway.log.port import Entry, Record, Role, Told
 from gateway.log.prune import Pruner, Retention
 from gateway.log.store import Appender
 from gateway.log.timing import Timing
@@ -109,7 +109,7 @@ class SqliteLog(Engine):
 
     # --- storing -----------------------------------------------------------------------------------------
 
-    async def append(self, entries: Sequence[Entry]) -> None:
+    def hand_over(self, entries: Sequence[Entry], told: Told) -> None:
         if self._refusal is not None:
             raise LogUnavailable(self._refusal)
         if ill := self._readers.fault:
@@ -121,7 +121,9 @@ class SqliteLog(Engine):
         if writer.waiting + size > self._max_pending and writer.waiting:
             raise LogUnavailable(f"{self._path}: {writer.waiting} bytes wait to be stored")
         if entries:
-            await writer.append(entries, size)
+            writer.append(entries, size, told)
+        else:
+            told(None)
 
     async def read(self, target: str, after: int, limit: int, max_bytes: int) -> tuple[list[Record], int]:
         return await self._ask(
@@ -192,6 +194,7 @@ class SqliteLog(Engine):
             return
         self._closed = True
         self._refusal = f"{self._path}: the log is closed"
+        self._writer.flush()
         await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:

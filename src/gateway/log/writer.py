@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from gateway.errors import LogError, LogUnavailable
 from gateway.log import schema
-from gateway.log.port import Entry
+from gateway.log.port import Entry, Told
 from gateway.log.store import Appender
 from gateway.log.timing import Timing
 
@@ -32,6 +32,8 @@ TICK_S: Final = 0.075
 MAX_EVENTS: Final = 4096
 MAX_BYTES: Final = 8 << 20
 """A commit takes up no more once it is over these."""
+_MOST_HANDED: Final = 256
+"""Appends and calls that the thread gets at once."""
 PROBE_S: Final = 1.0
 """How often a log that has failed tries by itself whether it can write again."""
 
@@ -42,7 +44,7 @@ _ILL: Final = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")
 class Append(Struct, gc=False):
     """Entries to store."""
 
-    future: "asyncio.Future[Any]"
+    told: Told
     entries: Sequence[Entry]
     size: int
 
@@ -55,8 +57,17 @@ class Call(Struct):
     wakes: bool = False
     """Whether readers have something new when it is done."""
 
+    def told(self, error: Exception | None, value: Any = None) -> None:
+        """Tell who waits what became of it; on the event loop."""
+        if self.future is None or self.future.done():
+            return
+        if error is None:
+            self.future.set_result(value)
+        else:
+            self.future.set_exception(error)
 
-Done = list[tuple["asyncio.Future[Any]", Any, Exception | None]]
+
+Done = list[tuple[Told, Exception | None]]
 
 
 class Chore(Struct):
@@ -102,7 +113,9 @@ class Writer:
         self._wake = wake
         self._chores = chores
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[Append | Call | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Append | Call] | None] = SimpleQueue()
+        self._handed: list[Append | Call] = []
+        """What was handed over in this turn of the event loop."""
         self._batch: list[Append | Call] = []
         self._stopping = False
         self._finish_wal = False
@@ -121,18 +134,31 @@ class Writer:
 
     # --- called on the event loop ------------------------------------------------------------------------
 
-    def append(self, entries: Sequence[Entry], size: int) -> "asyncio.Future[Any]":
-        """Hand over entries of so many bytes; the future is done when they are durable."""
-        future = self._loop.create_future()
+    def append(self, entries: Sequence[Entry], size: int, told: Told) -> None:
+        """Hand over entries of so many bytes; `told` is called when they are durable, or cannot be stored."""
         self.waiting += size
-        self._queue.put(Append(future, entries, size))
-        return future
+        self._hand_over(Append(told, entries, size))
 
     def call(self, work: Work, *, wakes: bool = False) -> "asyncio.Future[Any]":
         """Hand over any other write; the future gets what `work` returns once that is durable."""
         future = self._loop.create_future()
-        self._queue.put(Call(future, work, wakes))
+        self._hand_over(Call(future, work, wakes))
         return future
+
+    def _hand_over(self, item: Append | Call) -> None:
+        """Wake the thread once for all of a turn of the loop: each time it takes the interpreter from it."""
+        handed = self._handed
+        if not handed:
+            self._loop.call_soon(self.flush)
+        handed.append(item)
+        if len(handed) >= _MOST_HANDED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Let the thread have what was handed over."""
+        handed, self._handed = self._handed, []
+        if handed:
+            self._queue.put(handed)
 
     def finish_wal(self) -> None:
         """Have the writer carry over what is left of the WAL between two commits; from any thread."""
@@ -147,13 +173,11 @@ class Writer:
 
     def _complete(self, done: Done, size: int, wakes: bool) -> None:
         self.waiting -= size
-        for future, value, error in done:
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(error)
+        for told, error in done:
+            try:
+                told(error)
+            except Exception as fault:  # noqa: BLE001  # of one who waits: the others are told all the same
+                self._loop.call_exception_handler({"message": "who waited for a commit failed", "exception": fault})
         if wakes:
             self._wake()
 
@@ -174,28 +198,28 @@ class Writer:
             self._close()
 
     def _turn(self) -> bool:
-        self._batch, going_on = self._gather()
+        going_on = self._gather()
         if self._batch:
             self._commit(self._batch)
             self._batch = []
         self._look_around()
         return going_on
 
-    def _gather(self) -> tuple[list[Append | Call], bool]:
-        batch: list[Append | Call] = []
+    def _gather(self) -> bool:
+        """Take what was handed over; return whether there may be more to come."""
+        batch = self._batch = []
         events = size = 0
         with suppress(Empty):
-            item = self._queue.get(timeout=TICK_S)
-            while item is not None:
-                batch.append(item)
-                if isinstance(item, Append):
-                    events += len(item.entries)
-                    size += item.size
+            handed = self._queue.get(timeout=TICK_S)
+            while handed is not None:
+                batch += handed
+                events += _events(handed)
+                size += _size(handed)
                 if events >= MAX_EVENTS or size >= MAX_BYTES:
-                    return batch, True
-                item = self._queue.get_nowait()
-            return batch, False
-        return batch, True
+                    return True
+                handed = self._queue.get_nowait()
+            return False
+        return True
 
     def _commit(self, batch: list[Append | Call]) -> None:
         try:
@@ -219,7 +243,7 @@ class Writer:
         connection = self._connected()
         appends = [item for item in batch if isinstance(item, Append)]
         wakes = False
-        done: Done = [(item.future, None, None) for item in appends]
+        done: Done = [(item.told, None) for item in appends]
         try:
             connection.execute("BEGIN IMMEDIATE")
             if appends:
@@ -229,8 +253,7 @@ class Writer:
                 if isinstance(item, Call):
                     value, error = _attempt(connection, item.work)
                     wakes = wakes or (item.wakes and error is None)
-                    if item.future is not None:
-                        done.append((item.future, value, error))
+                    done.append((partial(item.told, value=value), error))
             begun = time.monotonic()
             connection.execute("COMMIT")
         except BaseException as error:
@@ -251,22 +274,20 @@ class Writer:
             self._close()
 
     def _fail(self, batch: list[Append | Call], reason: str) -> None:
-        if batch and batch[0].future is not None:
+        if any(isinstance(item, Append) or item.future is not None for item in batch):
             self._refused = max(self._refused, *(item.size for item in batch if isinstance(item, Append)), 0)
             self._probed_at = time.monotonic()
         self.fault = reason
-        done: Done = [
-            (item.future, None, LogUnavailable(f"{self._path}: {reason}")) for item in batch if item.future is not None
-        ]
+        done: Done = [(item.told, LogUnavailable(f"{self._path}: {reason}")) for item in batch]
         self._tell(done, batch, wakes=False)
 
     def _refuse(self, item: Append | Call, error: Exception) -> None:
         """Tell the one whose content cannot be written; the log itself is well, unless the file is corrupt."""
         if isinstance(error, sqlite3.DatabaseError) and _name(error).startswith(_ILL):
             self._fail([item], _text(error))
-        elif item.future is not None:
+        else:
             reason = error if isinstance(error, LogError) else LogError(f"cannot be stored: {error!r}")
-            self._tell([(item.future, None, reason)], [item], wakes=False)
+            self._tell([(item.told, reason)], [item], wakes=False)
 
     def _tell(self, done: Done, batch: list[Append | Call], *, wakes: bool) -> None:
         size = _size(batch)
@@ -327,6 +348,10 @@ class Writer:
                 chore.due = now + chore.every_s
                 if chore.wanted(self._connected()):
                     self._commit([Call(None, partial(_step, chore))])
+
+
+def _events(batch: Sequence[Append | Call]) -> int:
+    return sum(len(item.entries) for item in batch if isinstance(item, Append))
 
 
 def _size(batch: Sequence[Append | Call]) -> int:

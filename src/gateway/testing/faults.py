@@ -39,6 +39,7 @@ from gateway.event import Event, lane
 from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources
 from gateway.inbound.stats import Stats
+from gateway.log.port import Told
 from gateway.testing.limits import Limits
 from gateway.testing.standin import Memory
 from gateway.testing.wire import WELL, Act, Seen, Wire
@@ -151,9 +152,9 @@ class _Store(Memory):
         super().__init__()
         self._key = key
 
-    async def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once]) -> None:
-        await super().append(source, events, once)
+    def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once], told: Told) -> None:
         _taken.get().stored.extend(Stored(self._key(event), lane(event), event.name) for event in events)
+        super().append(source, events, once, told)
 
 
 def own_key(event: Event) -> str:

@@ -20,6 +20,7 @@ from gateway.event import Event, Profile
 from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources
 from gateway.inbound.stats import Stats
+from gateway.log.port import Told
 from gateway.telemetry import Logger
 
 KEPT: Final = 10_000
@@ -44,7 +45,7 @@ class Memory:
         """Make a source known."""
         self._adapters[source.name] = source.adapter
 
-    async def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once]) -> None:
+    def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once], told: Told) -> None:
         """Keep events, but for those that count once and were kept before."""
         people = self.people(source.name)
         for event in events:
@@ -53,6 +54,7 @@ class Memory:
             self.events.append(event)
             self.by_name[event.name] += 1
             people.meet(event.profile)
+        told(None)
 
     def _first(self, once: Once) -> bool:
         now = monotonic()

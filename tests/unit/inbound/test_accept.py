@@ -1,6 +1,5 @@
 """What stands for a client's own key, and for an event that counts once."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from gateway.decision import Decision
 from gateway.event import Event, Origin, Profile
 from gateway.inbound.accept import LogStore, dedupe_of
 from gateway.inbound.routes import Source
-from gateway.log.port import Entry
+from gateway.log.port import Entry, Told
 from tests.contract.adapter_cases import everyone
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -67,12 +66,12 @@ def test_what_counts_once_has_a_key_and_a_time_of_its_own() -> None:
     stored: list[Entry] = []
 
     class Log:
-        async def append(self, entries: Sequence[Entry]) -> None:
+        def hand_over(self, entries: Sequence[Entry], told: Told) -> None:
             stored.extend(entries)
 
     store = LogStore(Log(), lambda event: Decision(), None)  # type: ignore[arg-type]  # all that is called
     source = Source("shop", everyone()["acme"], [])
-    asyncio.run(store.append(source, [EVENT, changed()], {"e2": Once("open:u1", 1200)}))  # type: ignore[arg-type]
+    store.append(source, [EVENT, changed()], {"e2": Once("open:u1", 1200)}, lambda _: None)
     assert [entry.once_s for entry in stored] == [None, 1200]
     assert stored[0].dedupe == dedupe_of(EVENT, frozenset())
     assert stored[1].dedupe not in (None, stored[0].dedupe)

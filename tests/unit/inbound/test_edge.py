@@ -17,9 +17,11 @@ from gateway.event import Event
 from gateway.inbound.edge import Edge
 from gateway.inbound.routes import Source, Sources, normal_path
 from gateway.inbound.stats import Stats
+from gateway.log.port import Told
 from gateway.telemetry import Logger, RequestLine, make_logger
 from gateway.testing.standin import MemoryPeople
 from tests.contract.adapter_cases import everyone
+from tests.unit.inbound.wire import ask
 
 KEY = "acme-key-1"
 BODY = {"batch": [{"verb": "hello", "contact": {"id": "u1"}}, {"verb": "x", "contact": {"id": "u2"}}]}
@@ -33,10 +35,11 @@ class Store:
         self.error = error
         self._people = MemoryPeople(adapter)
 
-    async def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once]) -> None:
+    def append(self, source: Source, events: Sequence[Event], once: Mapping[str, Once], told: Told) -> None:
         if self.error is not None:
             raise self.error
         self.events += events
+        told(None)
 
     async def known(self) -> None:
         return
@@ -45,8 +48,16 @@ class Store:
         return self._people
 
 
+@pytest.fixture(autouse=True, params=["asgi", "direct"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each test hold for both ways in which a request can come."""
+    monkeypatch.setattr(Bench, "direct", request.param == "direct")
+
+
 class Bench:
     """An edge with one source, and a client in front of it."""
+
+    direct = False
 
     def __init__(
         self,
@@ -66,6 +77,8 @@ class Bench:
         async def go() -> httpx.Response:
             transport = httpx.ASGITransport(self.edge)
             async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
+                if self.direct:
+                    return await ask(self.edge, client.build_request(method, url, **request))
                 return await client.request(method, url, **request)
 
         return asyncio.run(go())

@@ -148,6 +148,42 @@ def test_a_sender_begins_after_what_is_still_being_settled(tmp_path: Path) -> No
     play(tmp_path / "log.db", work)
 
 
+def test_what_was_handed_over_before_the_end_is_stored_and_told(tmp_path: Path) -> None:
+    async def run() -> None:
+        log = await SqliteLog.open(tmp_path / "log.db", role="all")
+        told: list[Exception | None] = []
+        for number in range(300):
+            log.hand_over([entry(f"e{number}")], told.append)
+        await log.close()
+        assert told == [None] * 300
+        with pytest.raises(LogUnavailable):
+            log.hand_over([entry("late")], told.append)
+
+    asyncio.run(run())
+    play(tmp_path / "log.db", lambda log: _holds(log, 300))
+
+
+async def _holds(log: SqliteLog, events: int) -> None:
+    assert (await log.status()).events == events
+
+
+def test_one_who_fails_when_told_does_not_keep_it_from_the_others(tmp_path: Path) -> None:
+    async def work(log: SqliteLog) -> None:
+        heard: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context["exception"]))
+        fault = RuntimeError("not mine")
+
+        def fail(_: object) -> None:
+            raise fault
+
+        log.hand_over([entry("e1")], fail)
+        await log.append([entry("e2")])
+        assert heard == [fault]
+        assert (await log.status()).events == 2
+
+    play(tmp_path / "log.db", work)
+
+
 def test_entries_that_cannot_be_stored_fail_alone(tmp_path: Path) -> None:
     async def work(log: SqliteLog) -> None:
         bad = Entry("bad", "no bytes \ud800", TO_CRM)  # type: ignore[arg-type]  # what the types forbid

@@ -7,8 +7,9 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, Self, TypeVar, TypeVarTuple
+from typing import Any, Final, NamedTuple, Self, TypeVar, TypeVarTuple
 
 import msgspec
 import nats.errors
@@ -32,7 +33,7 @@ from gateway.log.locks import Locks
 from gateway.log.operations import Operation
 from gateway.log.owners import Owners
 from gateway.log.people import Minter
-from gateway.log.port import Entry, Journal, Record, Role, Settlement
+from gateway.log.port import Entry, Journal, Record, Role, Settlement, Told
 from gateway.log.prune import AT_NODE, Pruner, Retention
 from gateway.log.timing import Timing
 
@@ -163,7 +164,7 @@ class JetStreamLog(Engine):
 
     # --- storing and reading -----------------------------------------------------------------------------
 
-    async def append(self, entries: Sequence[Entry]) -> None:
+    def hand_over(self, entries: Sequence[Entry], told: Told) -> None:
         if self._refusal is not None:
             raise LogUnavailable(self._refusal)
         size = 0
@@ -173,7 +174,9 @@ class JetStreamLog(Engine):
         if publisher.waiting + size > self._limits.max_pending and publisher.waiting:
             raise LogUnavailable(f"{self._name}: {publisher.waiting} bytes wait to be stored")
         if entries:
-            await publisher.append(entries, size)
+            publisher.append(entries, size).add_done_callback(partial(_tell, told))
+        else:
+            told(None)
 
     async def _ask(self, query: Callable[[sqlite3.Connection, *Args], T], *args: *Args) -> T:
         if self._closed:
@@ -529,6 +532,10 @@ class JetStreamLog(Engine):
             self._snapshots.fault = str(error)
         else:
             self._snapshots.fault = None
+
+
+def _tell(told: Told, future: "asyncio.Future[Any]") -> None:
+    told(LogUnavailable("the log is closed") if future.cancelled() else future.exception())  # type: ignore[arg-type]
 
 
 def _lock(locks: Locks, path: Path) -> None:
