@@ -58,7 +58,7 @@ def free_ports() -> dict[str, str]:
 def run_shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = ["bash", "-c", "set -eu -o pipefail\n" + script]
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_the_tour_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
