@@ -15,6 +15,8 @@ LEASE_S: Final = 6.0
 """How long the others wait for a silent owner."""
 MARGIN_S: Final = 2.0
 """So much earlier an owner that cannot beat stops sending: what it has sent by then comes before the next owner's."""
+AWAY_S: Final = LEASE_S - MARGIN_S
+"""A node that has not looked at the others for so long begins anew to count how long they are silent."""
 
 
 class Share(Protocol):
@@ -52,6 +54,7 @@ class Owning:
         self._clock = clock
         self._seen: dict[str, tuple[int, float]] = {}
         """Node -> its last beat, and when that was seen first."""
+        self._looked_at = 0.0
         self._safe_until = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -122,8 +125,14 @@ class Owning:
             await self._deliver_to(self.mine | set(got))
 
     def _living(self, now: Owners) -> set[str]:
-        """Return the nodes that have beaten lately, as far as this one has seen."""
+        """Return the nodes that have beaten lately, as far as this one has seen.
+
+        One that was buried and is back counts from 0 again: a number seen before this node was away may be a new one.
+        """
         at = self._clock()
+        if at - self._looked_at > AWAY_S:
+            self._seen.clear()
+        self._looked_at = at
         self._seen = {
             node: before if (before := self._seen.get(node)) and before[0] == beat else (beat, at)
             for node, beat in now.beats.items()

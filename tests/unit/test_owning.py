@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import LogUnavailable
@@ -115,6 +115,7 @@ class Share:
 
     node: str
     running: dict[str, str]
+    broken: list[str]
     at_once: bool = False
 
     def targets(self) -> Collection[str]:
@@ -125,7 +126,8 @@ class Share:
         for target in [target for target, node in self.running.items() if node == self.node and target not in targets]:
             del self.running[target]
         for target in targets:
-            assert self.running.get(target, self.node) == self.node, "two nodes deliver to one target"
+            if self.running.get(target, self.node) != self.node:
+                self.broken.append(f"{self.running[target]} and {self.node} deliver to {target}")
             self.running[target] = self.node
 
     def known_limits(self) -> dict[str, bytes]:
@@ -138,8 +140,10 @@ class Nodes:
     def __init__(self, number: int) -> None:
         self.journal = Journal()
         self.running: dict[str, str] = {}
+        self.broken: list[str] = []
+        """Where two nodes delivered to one target: an exception in a share would be logged and gone."""
         self.logs = {name: Log(self.journal, name) for name in NODES[:number]}
-        self.shares = {name: Share(name, self.running) for name in self.logs}
+        self.shares = {name: Share(name, self.running, self.broken) for name in self.logs}
         loop = asyncio.get_running_loop()
         self.owning = {
             name: Owning(log, self.shares[name], lambda: LOGGER, loop.time) for name, log in self.logs.items()
@@ -195,6 +199,17 @@ def test_one_that_is_cut_off_stops_before_another_takes_over(capsysbinary: pytes
     play(story())
 
 
+NUMBER_COMES_AGAIN = [
+    ("three", 14.794481618681239), ("three", 18.687968884376662), ("one", 14.794481618681239),
+    ("one", 17.416867724078383), ("four", 13.391431140122465), ("three", 14.794481618681239),
+    ("one", 17.720933225586343), ("one", 14.180508944576546), ("four", 8.635621010469908),
+]  # fmt: skip
+"""One is forgotten while it is cut off, and counts anew; when four is back, one is at the very number that four saw of
+it last, which looks like a long silence."""
+
+
+@settings(deadline=None)
+@example(cuts=NUMBER_COMES_AGAIN)
 @given(cuts=st.lists(st.tuples(st.sampled_from(NODES), st.floats(0.1, 20.0)), max_size=12))
 def test_never_two_at_one_target(cuts: list[tuple[str, float]]) -> None:
     """`Share` looks each time; in the end all targets are delivered to."""
@@ -210,5 +225,6 @@ def test_never_two_at_one_target(cuts: list[tuple[str, float]]) -> None:
         assert len(nodes.running) == 5
         for name in list(nodes.owning):
             await nodes.end(name)
+        assert nodes.broken == []
 
     play(story())
