@@ -1,11 +1,10 @@
 """The second engine: `gateway.log.port.Log` on a JetStream stream and a view of it."""
 
 import asyncio
-import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -18,8 +17,9 @@ from nats.js import api
 from gateway.errors import LogError, LogUnavailable
 from gateway.log import once, operations, owners, reader
 from gateway.log.engine import Engine
-from gateway.log.jetstream import people, stream, view
-from gateway.log.jetstream.connection import Connection, end
+from gateway.log.jetstream import people, stream, view, viewpath
+from gateway.log.jetstream.chores import Chores
+from gateway.log.jetstream.connection import Connection
 from gateway.log.jetstream.follower import Follower, has_lost
 from gateway.log.jetstream.following import Following
 from gateway.log.jetstream.messages import Packer
@@ -88,7 +88,13 @@ class JetStreamLog(Engine):
             None if role in ("all", "ingest") else f"{self._name} is open for {role}, which stores no events"
         )
         self._closed = False
-        self._chore_fault: str | None = None
+        self._chores = Chores(
+            {
+                self._prune_if_due: PRUNE_EVERY_S,
+                self._forget_if_due: TIDY_EVERY_S,
+                self._snapshot_if_due: SNAPSHOT_EVERY_S,
+            }
+        )
 
     @classmethod
     async def open(
@@ -123,7 +129,7 @@ class JetStreamLog(Engine):
         """
         settings.check()
         limits = _Limits(retention or Retention(), duplicate_window_s, max_duplicate_keys, max_pending_bytes)
-        path = settings.view if role != "inspect" else _path_beside(settings.view)
+        path = settings.view if role != "inspect" else viewpath.path_beside(settings.view)
         log = cls(settings, role, limits, clock, path, minters)
         try:
             await log._start(move)
@@ -144,8 +150,8 @@ class JetStreamLog(Engine):
         self._parts.push_async_callback(publisher.stop)
         await self._catch_up(last)
         if self._role != "inspect":
-            chores = asyncio.get_running_loop().create_task(self._chores())
-            self._parts.push_async_callback(end, chores)
+            self._chores.start()
+            self._parts.push_async_callback(self._chores.stop)
 
     async def _connect(self, *, create: bool, move: str | None) -> None:
         connection = await Connection.open(self._settings)
@@ -325,7 +331,7 @@ class JetStreamLog(Engine):
     @property
     def checkpoint_fault(self) -> str | None:
         """Why the last snapshot could not be made; storing goes on, and the stream grows."""
-        return self._snapshots.fault or self._chore_fault
+        return self._snapshots.fault or self._chores.fault
 
     @property
     def wal_bytes(self) -> int:
@@ -390,10 +396,10 @@ class JetStreamLog(Engine):
         """Take the view's lock and open it; a file that cannot be used is made anew."""
         locks = Locks()
         self._parts.callback(locks.release)
-        await asyncio.to_thread(_lock, locks, self._path)
+        await asyncio.to_thread(viewpath.lock, locks, self._path)
         if self._role == "inspect":
-            self._parts.callback(_remove_all, self._path)
-            await asyncio.to_thread(_copy_if_there, self._settings.view, self._path)
+            self._parts.callback(viewpath.remove_all, self._path)
+            await asyncio.to_thread(viewpath.copy_if_there, self._settings.view, self._path)
         try:
             await asyncio.to_thread(self._view.open)
         except view.Corrupt:
@@ -477,32 +483,6 @@ class JetStreamLog(Engine):
         finally:
             waiting.cancel()
 
-    async def _chores(self) -> None:
-        """Prune, forget and make snapshots, each now and then."""
-        now = time.monotonic()
-        due = {self._prune_if_due: now, self._forget_if_due: now, self._snapshot_if_due: now}
-        every = {
-            self._prune_if_due: PRUNE_EVERY_S,
-            self._forget_if_due: TIDY_EVERY_S,
-            self._snapshot_if_due: SNAPSHOT_EVERY_S,
-        }
-        while not self._closed:
-            await asyncio.sleep(1)
-            for chore, at in due.items():
-                if time.monotonic() >= at + every[chore]:
-                    await self._try(chore)
-                    due[chore] = time.monotonic()
-
-    async def _try(self, chore: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await chore()
-        except (LogError, nats.errors.Error, TimeoutError):
-            pass  # told by `fault`, and tried again
-        except Exception as error:  # noqa: BLE001  # whatever it was, chores go on
-            self._chore_fault = f"a chore crashed: {error!r}"
-        else:
-            self._chore_fault = None
-
     async def _prune_if_due(self) -> None:
         pruner = Pruner(self._limits.retention, self._clock)
         if self._role in ("all", "deliver") and await self._ask(pruner.wanted):
@@ -536,43 +516,3 @@ class JetStreamLog(Engine):
 
 def _tell(told: Told, future: "asyncio.Future[Any]") -> None:
     told(LogUnavailable("the log is closed") if future.cancelled() else future.exception())  # type: ignore[arg-type]
-
-
-def _lock(locks: Locks, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        locks.take(path, "all", shared_ingest=False)
-    except OSError as error:
-        raise LogError(f"{path} cannot be used as a view: {error}") from error
-
-
-def _path_beside(path: Path) -> Path:
-    """Return where this process looks into a view that another one uses; removes what killed ones have left."""
-    for left in path.parent.glob(f"{path.name}.look-*"):
-        number = left.name.removeprefix(f"{path.name}.look-").partition(".")[0].partition("-")[0]
-        if number.isdecimal() and not _lives(int(number)):
-            left.unlink(missing_ok=True)
-    return path.with_name(f"{path.name}.look-{os.getpid()}-{secrets.token_hex(2)}")
-
-
-def _remove_all(path: Path) -> None:
-    """Remove a view and what stands beside it, its locks among them."""
-    for left in path.parent.glob(f"{path.name}*"):
-        left.unlink(missing_ok=True)
-
-
-def _lives(number: int) -> bool:
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _copy_if_there(path: Path, into: Path) -> None:
-    """Begin with a copy of this machine's view; without one, or when it is corrupt, the snapshots have to do."""
-    if path.exists():
-        with suppress(LogError):
-            view.copy(path, into)
