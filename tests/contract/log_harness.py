@@ -190,6 +190,12 @@ class JetStreamHarness(Harness):
             }
         )
 
+    @contextmanager
+    def child(self, *words: str) -> Iterator["Child"]:
+        nats_server.shared()  # of this process: one that a child had started would be left behind when it is killed
+        with super().child(*words) as child:
+            yield child
+
     async def open(self, role: Role = "all", **settings: Any) -> JetStreamLog:
         settings = {"clock": self.clock, **settings}
         settings.pop("shared_ingest", None)
