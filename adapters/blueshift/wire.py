@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.adapter import Rejected, Request, Vocabulary, load_vocabulary, nesting_bound
+from gateway.adapter import Rejected, Request, Vocabulary, load_vocabulary, nesting_bound, nests_deeper
 
 from .errors import unparsable
 from .limits import IN_DEPTH
@@ -116,7 +116,7 @@ def parse_object(request: Request) -> dict[str, Any]:
         raise _too_deep(request) from None
     except ValueError as error:
         raise unparsable(request, error) from None
-    if nesting_bound(body) > _DEPTH and _is_deep(value):
+    if nesting_bound(body) > _DEPTH and nests_deeper(value, _DEPTH):
         raise _too_deep(request)
     return value
 
@@ -127,22 +127,8 @@ def parse_value(text: str) -> Any:
         value = msgspec.json.decode(text.encode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         return text
-    return text if _is_deep(value) else value
+    return text if nests_deeper(value, _DEPTH) else value
 
 
 def _too_deep(request: Request) -> Rejected:
     return unparsable(request, "nested too deep")
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(_DEPTH):
-        level = [
-            inner
-            for node in level
-            for inner in (node.values() if isinstance(node, dict) else node)
-            if isinstance(inner, (dict, list))
-        ]
-        if not level:
-            return False
-    return True

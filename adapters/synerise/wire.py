@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gateway.adapter import Request, Vocabulary, load_vocabulary, nesting_bound
+from gateway.adapter import Request, Vocabulary, load_vocabulary, nesting_bound, nests_deeper
 
 from .errors import not_found, unreadable, wrong_type
 from .limits import IN_DEPTH
@@ -135,7 +135,7 @@ def parse(request: Request) -> Any:
         value = _decoder.decode(body)
     except (ValueError, RecursionError):
         raise unreadable(request) from None
-    if nesting_bound(body) > _DEPTH and _is_deep(value):
+    if nesting_bound(body) > _DEPTH and nests_deeper(value, _DEPTH):
         raise unreadable(request)
     return value
 
@@ -191,20 +191,6 @@ def _cleaned(value: Any) -> Any:
     if type(value) is dict:
         return without_nulls(value)
     return [_cleaned(inner) for inner in value] if type(value) is list else value
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(_DEPTH):
-        level = [
-            inner
-            for node in level
-            for inner in (node.values() if isinstance(node, dict) else node)
-            if isinstance(inner, (dict, list))
-        ]
-        if not level:
-            return False
-    return True
 
 
 _LONGEST_ID: Final = 20

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.adapter import Event, Shape, Vocabulary, derive_uuid, load_vocabulary, nesting_bound
+from gateway.adapter import Event, Shape, Vocabulary, derive_uuid, load_vocabulary, nesting_bound, nests_deeper
 
 from .answers import unreadable
 from .limits import IN_DEPTH
@@ -142,20 +142,6 @@ def _parsed(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         value = decoder.decode(body)
     except (ValueError, RecursionError):
         raise unreadable() from None
-    if nesting_bound(body) > _DEPTH and _is_deep(value):
+    if nesting_bound(body) > _DEPTH and nests_deeper(value, _DEPTH + 1):
         raise unreadable()
     return value
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(_DEPTH + 1):
-        level = [
-            inner
-            for node in level
-            for inner in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
-            if isinstance(inner, (dict, list))
-        ]
-        if not level:
-            return False
-    return True

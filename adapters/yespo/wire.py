@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from gateway.adapter import EncodeError, Request, Vocabulary, json_bytes, load_vocabulary, nesting_bound
+from gateway.adapter import EncodeError, Request, Vocabulary, json_bytes, load_vocabulary, nesting_bound, nests_deeper
 
 from .errors import invalid, unsupported
 from .limits import DEPTH
@@ -93,7 +93,7 @@ def read(request: Request, decoder: msgspec.json.Decoder[T]) -> T:
         raise invalid(f"The body does not fit: {error}") from None
     except ValueError:
         raise invalid("The body is not valid JSON") from None
-    if nesting_bound(body) > DEPTH.value and is_deep(_unknown.decode(body)):
+    if nesting_bound(body) > DEPTH.value and nests_deeper(_unknown.decode(body), DEPTH.value):
         raise invalid("The body is nested too deep")
     return value
 
@@ -109,24 +109,9 @@ def structure(text: str) -> Any:
         value = _unknown.decode(text.encode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, (dict, list)) or is_deep(value):
+    if not isinstance(value, (dict, list)) or nests_deeper(value, DEPTH.value):
         return None
     return value
-
-
-def is_deep(value: Any) -> bool:
-    """Tell whether a JSON value is nested deeper than `DEPTH`."""
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(DEPTH.value):
-        level = [
-            inner
-            for node in level
-            for inner in (node.values() if isinstance(node, dict) else node)
-            if isinstance(inner, (dict, list))
-        ]
-        if not level:
-            return False
-    return True
 
 
 def scalar(value: Any) -> str | None:

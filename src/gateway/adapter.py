@@ -14,7 +14,16 @@ from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
-from gateway.adapter_tools import chunk, derive_uuid, json_bytes, nesting_bound, non_space, parse_time, parse_unix
+from gateway.adapter_tools import (
+    chunk,
+    derive_uuid,
+    json_bytes,
+    nesting_bound,
+    nests_deeper,
+    non_space,
+    parse_time,
+    parse_unix,
+)
 from gateway.errors import EncodeError, ToldElsewhere
 from gateway.event import Event, Kind, Profile, leaf_paths
 from gateway.vocabulary import Lifted, Shape, Vocabulary, load_vocabulary
@@ -58,6 +67,7 @@ __all__ = [
     "losses_of",
     "matches_any",
     "nesting_bound",
+    "nests_deeper",
     "non_space",
     "parse_time",
     "parse_unix",

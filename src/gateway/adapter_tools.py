@@ -66,6 +66,21 @@ def nesting_bound(body: bytes) -> int:
     return len(body) - len(body.replace(b"[", b"").replace(b"{", b""))
 
 
+def nests_deeper(value: Any, depth: int) -> bool:
+    """Tell whether a JSON value holds objects and lists in each other on more than so many levels."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(depth):
+        level = [
+            inner
+            for node in level
+            for inner in (node.values() if isinstance(node, dict) else node)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return False
+    return bool(level)
+
+
 def chunk(parts: Sequence[bytes], *, max_events: int, max_body: int, frame: int) -> list[range]:
     """Cut encoded items into ranges, each within the limits.
 

@@ -25,6 +25,7 @@ from gateway.adapter import (
     losses_below,
     matches_any,
     nesting_bound,
+    nests_deeper,
     non_space,
     parse_time,
     parse_unix,
@@ -41,7 +42,7 @@ EXPORTED = {
     "Once", "Outbound", "People", "Quota", "Refusal", "RefusalKind", "Rejected", "Reply", "Request", "Rule",
     "Settings", "Shape", "ToldElsewhere", "Verdict", "Vocabulary", "Window", "chunk",
     "default_options", "derive_uuid", "json_bytes", "load_vocabulary", "losses_below", "losses_of",
-    "matches_any", "nesting_bound", "non_space", "parse_time", "parse_unix", "reply",
+    "matches_any", "nesting_bound", "nests_deeper", "non_space", "parse_time", "parse_unix", "reply",
 }  # fmt: skip
 
 
@@ -82,6 +83,11 @@ def test_no_space_is_what_a_pattern_takes_for_none() -> None:
 @given(strategies.json_values)
 def test_json_is_nested_no_deeper_than_its_bound(tree: Any) -> None:
     assert _depth(tree) <= nesting_bound(json_bytes(tree))
+
+
+@given(strategies.json_values, st.integers(0, 6))
+def test_json_nests_deeper_than_any_level_above_its_own(tree: Any, depth: int) -> None:
+    assert nests_deeper(tree, depth) == (_depth(tree) > depth)
 
 
 def _depth(tree: Any) -> int:
