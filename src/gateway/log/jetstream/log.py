@@ -515,4 +515,5 @@ class JetStreamLog(Engine):
 
 
 def _tell(told: Told, future: "asyncio.Future[Any]") -> None:
-    told(LogUnavailable("the log is closed") if future.cancelled() else future.exception())  # type: ignore[arg-type]
+    error = LogUnavailable("the log is closed") if future.cancelled() else future.exception()
+    told(error)  # type: ignore[arg-type]  # the publisher fails it with no other errors
